@@ -1,0 +1,20 @@
+"""Opens the window of Triptych; with words behind it, does the same jobs without one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+
+
+def main() -> int:
+    """The program. Imports stand inside, so that an engine process does not pay for them."""
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-psn"):
+        from studio.cli import run
+    else:
+        from studio.ui.app import run
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    multiprocessing.freeze_support()
+    sys.exit(main())

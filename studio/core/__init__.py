@@ -1,0 +1,1 @@
+"""What everybody in the studio speaks; it knows nobody."""

@@ -1,0 +1,170 @@
+"""The engine's side of the pipe: one job at a time, its generator closed on cancel."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+
+from studio.core.errors import StudioError
+from studio.core.family import Kind
+from studio.core.messages import (
+    Answer,
+    Cancel,
+    Cancelled,
+    Done,
+    Ending,
+    Failed,
+    Hello,
+    Memory,
+    Order,
+    Report,
+    Run,
+    Unload,
+)
+from studio.core.recipe import Job
+from studio.engine.registry import Entry, Family, load_all
+from studio.engine.workbench import Workbench
+
+log = logging.getLogger(__name__)
+
+
+class Host:
+    """Runs the jobs of one lane and tells what happens over one pipe."""
+
+    def __init__(self, conn: Connection, families: Mapping[str, Family]) -> None:
+        self._conn = conn
+        self._families = families
+        self._todo: queue.SimpleQueue[Job | Unload | None] = queue.SimpleQueue()
+        self._cancelled: set[str] = set()
+        self._bench = Workbench()
+
+    def serve(self) -> None:
+        """Work until the other end of the pipe is closed."""
+        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+        self._warm()
+        while (todo := self._todo.get()) is not None:
+            if isinstance(todo, Unload):
+                self._bench.clear()
+            else:
+                self._say(Report(todo.id, self._run(todo)))
+                self._cancelled.discard(todo.id)
+            self._say(self._memory())
+
+    def _warm(self) -> None:
+        for family in self._families.values():
+            if not self._todo.empty():
+                return  # somebody waits already; the job imports what it needs
+            warm = getattr(family, "warm", None)
+            if warm is not None:
+                with contextlib.suppress(Exception):  # the job will say what is wrong
+                    warm()
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                order: Order = self._conn.recv()
+                if isinstance(order, Run):
+                    self._todo.put(order.job)
+                elif isinstance(order, Cancel):
+                    self._cancelled.add(order.job)
+                else:
+                    self._todo.put(order)
+        except (EOFError, OSError):
+            # The program is gone. Whatever native code runs now must not keep us alive.
+            os._exit(0)
+
+    def _say(self, answer: Answer) -> None:
+        try:
+            self._conn.send(answer)
+        except (BrokenPipeError, ConnectionResetError):
+            os._exit(0)
+
+    def _memory(self) -> Memory:
+        import psutil
+
+        return Memory(psutil.Process().memory_info().rss, self._bench.names)
+
+    def _run(self, job: Job) -> Ending:
+        started = time.monotonic()
+        if job.id in self._cancelled:
+            return Cancelled()
+        try:
+            family = self._families.get(job.recipe.family)
+            if family is None:
+                raise StudioError(
+                    f"This studio cannot run “{job.recipe.family}”.",
+                    "Choose another model, or update Triptych.",
+                )
+            self._bench.budget = job.device.memory_mb << 20
+            steps = family.run(job, self._bench)
+            try:
+                for step in steps:
+                    if job.id in self._cancelled:
+                        return Cancelled()
+                    self._say(Report(job.id, step))
+            finally:
+                close = getattr(steps, "close", None)
+                if close is not None:
+                    close()
+            return Done(self._bench.provider, time.monotonic() - started)
+        except StudioError as error:
+            return Failed(error.message, error.hint, traceback.format_exc())
+        except Exception as error:
+            self._bench.clear()  # nothing that was there during a fault is trusted any more
+            return explain(error)
+
+
+def explain(error: BaseException) -> Failed:
+    """What a person is told of a failure that no family foresaw."""
+    detail = "".join(traceback.format_exception(error))
+    if isinstance(error, MemoryError) or "bad_alloc" in detail or "out of memory" in detail.lower():
+        return Failed(
+            "There was not enough memory to finish this.",
+            "Choose a smaller size, length or model, or close other programs.",
+            detail,
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failed(
+            "The disk is full.", "Make room, or choose another folder in Settings.", detail
+        )
+    if isinstance(error, PermissionError) or (
+        isinstance(error, OSError) and error.errno == errno.EROFS
+    ):
+        return Failed(
+            f"Writing is not allowed here: {error.filename}.",
+            "Choose another folder in Settings.",
+            detail,
+        )
+    return Failed(
+        "Something went wrong while making this.",
+        "Try again. The details are in the log (Settings, Folders).",
+        detail,
+        ours=True,
+    )
+
+
+def main(conn: Connection, lane: Kind, entries: Sequence[Entry]) -> None:
+    """The engine process. `conn` is its only tie to the program."""
+    # onnxruntime ships telemetry that is on by default; an offline studio says no before import.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Ctrl+C in a terminal reaches the whole group; the program decides, and closes the pipe.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    from studio.engine.device import report
+
+    families, unavailable = load_all(entries, lane)
+    host = Host(conn, families)
+    host._say(Hello(lane, tuple(f.SPEC for f in families.values()), unavailable, report()))
+    host.serve()

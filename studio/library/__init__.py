@@ -1,0 +1,1 @@
+"""What was made: files first, a database beside them."""

@@ -1,0 +1,1 @@
+"""What models can be had and what is on disk."""

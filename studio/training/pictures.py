@@ -1,0 +1,257 @@
+"""The sketch model's data: captioned emoji pictures of several sets, on white, with colour-shifted copies.
+
+Colour words are taught by shifting the main hue of a picture and naming the colour in its caption, so that
+"blue apple" is more than the sum of what the sets happen to hold.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from studio.training.corpus import zip_jsonl, zip_members
+
+Pixels = npt.NDArray[np.uint8]
+
+SIZE = 64
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """One published set of pictures, the word that names its look, and its share of the training draws."""
+
+    archive: str
+    style: str
+    word: str
+    weight: float
+    title: str
+    licence: str
+    credit: str
+
+
+SETS = (
+    PictureSet("fluent_emoji", "3d", "3d", 1.0, "Fluent Emoji, 3D", "MIT", "Microsoft Corporation"),
+    PictureSet("fluent_emoji", "flat", "flat", 1.0, "Fluent Emoji, Flat", "MIT", "Microsoft Corporation"),
+    PictureSet("noto_emoji", "noto_emoji", "cartoon", 1.0, "Noto Emoji", "Apache-2.0", "Google, Inc."),
+    PictureSet("twemoji", "twemoji", "sticker", 0.8, "Twemoji", "CC-BY-4.0", "Twitter, Inc. and contributors; jdecked"),
+    PictureSet("blobmoji", "blobmoji", "blob", 0.6, "Blobmoji", "Apache-2.0", "Google, Inc.; C1710 and contributors"),
+)
+STYLE_WORDS = tuple(dict.fromkeys(s.word for s in SETS))
+
+DROPPED = re.compile(
+    r"skin tone|button|keycap|o’clock|-thirty|^man |^woman |^men |^women |^man:|^woman:|^flag|arrow$"
+    r"|hand sign|couple|family|^input |^person: |regional|kiss:| hair$"
+)
+SYNONYMS = {
+    "deciduous tree": "tree", "evergreen tree": "pine tree", "jack-o-lantern": "pumpkin",
+    "automobile": "car", "cat face": "cat", "dog face": "dog", "rabbit face": "rabbit",
+    "mouse face": "mouse", "tiger face": "tiger", "cow face": "cow", "pig face": "pig",
+    "horse face": "horse", "monkey face": "monkey", "red heart": "heart", "house with garden": "house",
+    "sun with face": "sun", "full moon face": "moon", "crescent moon": "moon", "sailboat": "boat",
+    "locomotive": "train", "beer mug": "beer", "hot beverage": "coffee", "wrapped gift": "present",
+    "birthday cake": "cake", "shortcake": "cake", "open book": "book", "closed book": "book",
+    "red apple": "apple", "t-shirt": "shirt", "running shoe": "shoe", "snowman without snow": "snowman",
+    "grinning face": "happy face", "slightly smiling face": "smiling face", "crying face": "sad face",
+    "enraged face": "angry face", "angry face": "cross face", "rosette": "flower", "blossom": "flower",
+    "cherry blossom": "flower", "spouting whale": "whale", "front-facing baby chick": "chick",
+    "water wave": "wave", "cloud with rain": "rain", "high voltage": "lightning", "gem stone": "diamond",
+    "crown": "king crown", "top hat": "hat", "woman’s hat": "hat", "oncoming automobile": "car",
+    "airplane": "plane", "motor boat": "boat", "mountain": "hill", "volcano": "mountain on fire",
+    "cooked rice": "rice", "soft ice cream": "ice cream", "french fries": "fries", "wine glass": "wine",
+    "musical note": "note", "soccer ball": "ball", "teddy bear": "bear toy", "light bulb": "lamp",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Hue:
+    """A colour by name: hue in degrees, and how saturation and value change with it."""
+
+    hue: float
+    saturation: float = 1.0
+    value: float = 1.0
+
+
+HUES = {
+    "red": Hue(2), "orange": Hue(28), "yellow": Hue(50, 1.0, 1.15), "green": Hue(120, 0.95, 0.85),
+    "blue": Hue(212), "purple": Hue(275, 0.9, 0.9), "pink": Hue(335, 0.6, 1.15),
+    "black": Hue(0, 0.0, 0.28), "grey": Hue(0, 0.05, 0.75), "brown": Hue(22, 0.85, 0.55),
+}  # fmt: skip
+COLOUR_WORDS = frozenset((*HUES, "white", "gray", "golden"))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One training picture's words: caption, keywords, style word, colours (own, and in the name)."""
+
+    caption: str
+    keywords: tuple[str, ...]
+    style: str
+    colour: str
+    weight: float
+    shifted: bool = False
+
+
+@dataclass(frozen=True)
+class PictureData:
+    """Pictures as uint8 (count, 64, 64, 3), and their words in the same order."""
+
+    pixels: Pixels
+    pictures: list[Picture]
+
+
+def words_of(text: str) -> str:
+    """A caption in lower case, letters, digits and spaces only."""
+    text = text.lower().replace("’", "").replace("'", "")
+    return " ".join(re.findall(r"[a-z0-9]+", text))
+
+
+def on_white(png: bytes, size: int = SIZE) -> Pixels:
+    """A PNG composited on white, as (size, size, 3)."""
+    with Image.open(io.BytesIO(png)) as source:
+        picture = source.convert("RGBA")
+    ground = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+    ground.alpha_composite(picture)
+    return np.asarray(ground.convert("RGB").resize((size, size), Image.Resampling.LANCZOS))
+
+
+def _hsv(pixels: Pixels) -> npt.NDArray[np.float32]:
+    return np.asarray(Image.fromarray(pixels).convert("HSV"), dtype=np.float32)
+
+
+def _near(hues: npt.NDArray[np.float32], hue: float, reach: float) -> npt.NDArray[np.bool_]:
+    distance = np.abs((hues - hue + 180.0) % 360.0 - 180.0)
+    return np.asarray(distance <= reach)
+
+
+def main_colour(pixels: Pixels) -> tuple[str, float] | None:
+    """The colour most of the picture has, and its hue in degrees; None when no colour prevails."""
+    hsv = _hsv(pixels)
+    hue, saturation, value = hsv[..., 0] * (360 / 255), hsv[..., 1], hsv[..., 2]
+    ground = (saturation < 12) & (value > 243)
+    coloured = (saturation > 70) & (value > 60) & ~ground
+    if coloured.sum() < 0.45 * max(1, (~ground).sum()) or coloured.sum() < 250:
+        return None
+    histogram, edges = np.histogram(hue[coloured], bins=36, range=(0, 360))
+    smooth = histogram + np.roll(histogram, 1) + np.roll(histogram, -1)
+    peak = int(smooth.argmax())
+    centre = float(edges[peak] + 5)
+    if _near(hue[coloured], centre, 26).mean() < 0.6:
+        return None
+    chosen = coloured & _near(hue, centre, 26)
+    brightness, strength = float(value[chosen].mean()), float(saturation[chosen].mean())
+    if centre < 45 and brightness < 165:
+        return "brown", centre
+    if (centre > 320 or centre < 12) and strength < 140 and brightness > 200:
+        return "pink", centre
+    name = min(
+        ("red", "orange", "yellow", "green", "blue", "purple", "pink"),
+        key=lambda n: abs((HUES[n].hue - centre + 180) % 360 - 180),
+    )
+    return name, centre
+
+
+def recolour(pixels: Pixels, hue: float, colour: str) -> Pixels:
+    """The picture with its main hue (degrees) turned into the named colour; other hues stay."""
+    target = HUES[colour]
+    hsv = _hsv(pixels)
+    degrees = hsv[..., 0] * (360 / 255)
+    chosen = _near(degrees, hue, 32) & (hsv[..., 1] > 12)
+    offset = (degrees - hue + 180) % 360 - 180
+    turned = (target.hue + 0.6 * offset) % 360
+    hsv[..., 0] = np.where(chosen, turned * (255 / 360), hsv[..., 0])
+    hsv[..., 1] = np.where(chosen, hsv[..., 1] * target.saturation, hsv[..., 1])
+    # Pale parts (highlights, the smoothed border to the white ground) keep their brightness.
+    share = np.clip(hsv[..., 1] / 90.0, 0, 1) if target.saturation > 0.1 else 1.0
+    fade = 1 + (target.value - 1) * share
+    if target.saturation <= 0.1:
+        pale = 1 - np.clip(_hsv(pixels)[..., 1] / 90.0, 0, 1)
+        fade = target.value + (1 - target.value) * pale
+    hsv[..., 2] = np.where(chosen, hsv[..., 2] * fade, hsv[..., 2])
+    whole = Image.fromarray(np.clip(hsv, 0, 255).round().astype(np.uint8), "HSV")
+    return np.asarray(whole.convert("RGB"))
+
+
+def without_colours(caption: str) -> str:
+    """A caption without its colour words."""
+    return " ".join(w for w in caption.split() if w not in COLOUR_WORDS)
+
+
+def read_set(data: Path, source: PictureSet) -> tuple[list[Pixels], list[Picture]]:
+    """The usable pictures of one set."""
+    archive = data / "images" / f"{source.archive}.zip"
+    rows = [
+        row
+        for row in zip_jsonl(archive, "captions.jsonl")
+        if row["style"] == source.style
+        and not DROPPED.search(row["caption"].lower())
+        and words_of(row["caption"])
+    ]
+    pixels, pictures = [], []
+    for row, (_, png) in zip(rows, zip_members(archive, [r["file"] for r in rows]), strict=True):
+        image = on_white(png)
+        found = main_colour(image)
+        keywords = dict.fromkeys(words_of(str(k).replace("_", " ")) for k in row["keywords"])
+        synonym = SYNONYMS.get(row["caption"].lower())
+        names = ((synonym,) * 3 if synonym else ()) + tuple(k for k in keywords if k)
+        pixels.append(image)
+        pictures.append(
+            Picture(
+                words_of(row["caption"]), names, source.word, found[0] if found else "", source.weight
+            )
+        )
+    return pixels, pictures
+
+
+def load(
+    data: Path, *, sets: Sequence[PictureSet] = SETS, shifts: int = 2, seed: int = 0
+) -> PictureData:
+    """All sets, then up to ``shifts`` recoloured copies of each picture in which one colour prevails."""
+    pixels: list[Pixels] = []
+    pictures: list[Picture] = []
+    for source in sets:
+        more_pixels, more = read_set(data, source)
+        pixels += more_pixels
+        pictures += more
+    chance = np.random.default_rng(seed)
+    for image, picture in list(zip(pixels, pictures, strict=True)):
+        found = main_colour(image)
+        if found is None:
+            continue
+        others = [c for c in HUES if c != found[0]]
+        for colour in chance.permutation(others)[:shifts]:
+            pixels.append(recolour(image, found[1], str(colour)))
+            pictures.append(
+                Picture(
+                    without_colours(picture.caption) or picture.caption,
+                    tuple(k for k in picture.keywords if k in SYNONYMS.values()),
+                    picture.style, str(colour), picture.weight, shifted=True,
+                )
+            )  # fmt: skip
+    return PictureData(np.stack(pixels), pictures)
+
+
+def caption_for(picture: Picture, chance: np.random.Generator) -> str:
+    """One way of asking for the picture: its name or a synonym, its colour or not, its style, keywords."""
+    name = picture.caption
+    synonyms = [k for k in picture.keywords if k in SYNONYMS.values()]
+    if synonyms and chance.random() < 0.5:
+        name = synonyms[0]
+    if picture.shifted or (picture.colour and chance.random() < 0.25):
+        name = f"{picture.colour} {without_colours(name) or name}"
+    extra = ""
+    draw = chance.random()
+    if picture.keywords and not picture.shifted:
+        chosen = [str(k) for k in chance.permutation(list(picture.keywords))[:3]]
+        if draw < 0.1:
+            name = " ".join(dict.fromkeys(" ".join(chosen).split()))
+        elif draw < 0.25:
+            extra = " " + " ".join(chosen)
+    style = f", {picture.style}" if chance.random() < 0.9 else ""
+    return f"{name}{extra}{style}"
