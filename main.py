@@ -8,11 +8,14 @@ import sys
 
 def main() -> int:
     """The program. Imports stand inside, so that an engine process does not pay for them."""
+    # macOS gives a double-clicked program a process serial number; it is no command.
     if len(sys.argv) > 1 and not sys.argv[1].startswith("-psn"):
-        from studio.cli import run
-    else:
-        from studio.ui.app import run
-    return run(sys.argv[1:])
+        from studio.cli import run as run_command
+
+        return run_command(sys.argv[1:])
+    from studio.ui.app import run as run_window
+
+    return run_window(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -30,7 +30,12 @@ class Unload:
     """Let go of every model that is kept loaded."""
 
 
-Order = Run | Cancel | Unload
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Try every provider for real, and say what was found."""
+
+
+Order = Run | Cancel | Unload | Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +172,13 @@ class Memory:
     models: tuple[str, ...]
 
 
-Answer = Hello | Report | Memory
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a session really ran on, provider by provider, and the versions of what runs it."""
+
+    providers: Mapping[str, str]
+    """Execution provider -> "" where it works, else why it does not."""
+    versions: Mapping[str, str]
+
+
+Answer = Hello | Report | Memory | Probed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
+import importlib.metadata
 import os
 import platform
 import sys
@@ -10,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.core.messages import DeviceReport
+from studio.core.messages import DeviceReport, Probed
 from studio.core.recipe import DeviceChoice
 
 CUDA = "CUDAExecutionProvider"
@@ -89,3 +91,54 @@ def threads(choice: DeviceChoice) -> int:
 def in_use(session_providers: Sequence[str]) -> str:
     """The provider that a session really runs on (`session.get_providers()` is the truth)."""
     return session_providers[0] if session_providers else CPU
+
+
+# y = x + x for one float, ONNX IR 10, opset 13: the smallest graph a provider has to compute.
+# (A test builds the same graph with the onnx package and compares.)
+PROBE_GRAPH = base64.b64decode(
+    "CAo6NQoOCgF4CgF4EgF5IgNBZGQSAWdaDwoBeBIKCggIARIECgIIAWIPCgF5EgoKCAgBEgQKAggBQgQKABAN"
+)
+
+PACKAGES = (
+    "onnxruntime-gpu",
+    "onnxruntime",
+    "onnxruntime-genai-cuda",
+    "onnxruntime-genai",
+    "torch",
+    "diffusers",
+    "transformers",
+)
+
+
+def probe() -> Probed:
+    """Run a tiny graph on every provider that could be there; nothing else tells the truth."""
+    import numpy as np
+    import onnxruntime as ort
+
+    found: dict[str, str] = {}
+    gpu = find_gpu()
+    for name in (CUDA, CPU):
+        if name == CUDA and not isinstance(gpu, Gpu):
+            found[name] = gpu
+            continue
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
+        try:
+            session = ort.InferenceSession(PROBE_GRAPH, options, providers=[name])
+            used = in_use(session.get_providers())
+            (result,) = session.run(None, {"x": np.ones(1, np.float32)})
+            found[name] = "" if used == name and result[0] == 2 else f"It fell back to {used}."
+        except Exception as error:  # a broken driver raises anything
+            found[name] = str(error).splitlines()[0][:200]
+    return Probed(found, versions())
+
+
+def versions() -> dict[str, str]:
+    """What is installed of the packages that run models."""
+    result: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            result[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return result

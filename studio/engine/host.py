@@ -26,6 +26,7 @@ from studio.core.messages import (
     Hello,
     Memory,
     Order,
+    Probe,
     Report,
     Run,
     Unload,
@@ -43,7 +44,7 @@ class Host:
     def __init__(self, conn: Connection, families: Mapping[str, Family]) -> None:
         self._conn = conn
         self._families = families
-        self._todo: queue.SimpleQueue[Job | Unload | None] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[Job | Unload | Probe | None] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
         self._bench = Workbench()
 
@@ -54,6 +55,10 @@ class Host:
         while (todo := self._todo.get()) is not None:
             if isinstance(todo, Unload):
                 self._bench.clear()
+            elif isinstance(todo, Probe):
+                from studio.engine.device import probe
+
+                self._say(probe())
             else:
                 self._say(Report(todo.id, self._run(todo)))
                 self._cancelled.discard(todo.id)

@@ -1,0 +1,85 @@
+"""Loading a large graph: cold, from the graph cache, and diffusers' from_pretrained on torch."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from bench import report
+from studio.core.recipe import DeviceChoice, Job, Recipe
+from studio.engine.workbench import Workbench
+
+CHANNELS = (160, 320, 640)
+
+
+def make(folder: Path) -> tuple[Path, Path, float]:
+    """A UNet in two forms, an ONNX graph and a diffusers folder, and its size in parameters."""
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        sample_size=32,
+        block_out_channels=CHANNELS,
+        layers_per_block=2,
+        cross_attention_dim=768,
+        attention_head_dim=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    ).eval()
+    peer, graph = folder / "torch", folder / "onnx" / "model.onnx"
+    unet.save_pretrained(peer)
+    graph.parent.mkdir()
+
+    class Plain(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unet = unet
+
+        def forward(
+            self, sample: torch.Tensor, timestep: torch.Tensor, states: torch.Tensor
+        ) -> torch.Tensor:
+            out: torch.Tensor = self.unet(sample, timestep, states, return_dict=False)[0]
+            return out
+
+    with torch.no_grad():
+        torch.onnx.export(
+            Plain().eval(),
+            (torch.randn(2, 4, 32, 32), torch.tensor([1, 1]), torch.randn(2, 77, 768)),
+            str(graph),
+            dynamo=False,
+            opset_version=18,
+            input_names=["sample", "timestep", "encoder_hidden_states"],
+            output_names=["out_sample"],
+            dynamic_axes={"sample": {0: "b", 2: "h", 3: "w"}, "timestep": {0: "b"}},
+        )
+    return peer, graph, sum(p.numel() for p in unet.parameters()) / 1e6
+
+
+def main() -> None:
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    from studio.engine.sessions import open_session
+
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        peer, graph, millions = make(folder)
+        recipe = Recipe("image", "image.diffusion", "bench", 0)
+        job = Job(
+            "bench", recipe, folder, graph.parent, device=DeviceChoice("cpu", 1), cache=folder / "c"
+        )
+        start = time.perf_counter()
+        open_session(job, graph, Workbench())
+        cold = time.perf_counter() - start
+        cached = report.best(lambda: open_session(job, graph, Workbench()))
+        torch_load = report.best(lambda: UNet2DConditionModel.from_pretrained(peer))
+    what = f"load: UNet of {millions:.0f}M"
+    report.duration(f"{what}, cold (graph optimized and kept)", cold, {"torch": torch_load})
+    report.duration(f"{what}, from the cache", cached, {"torch": torch_load, "cold": cold})
+
+
+if __name__ == "__main__":
+    main()

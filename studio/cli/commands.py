@@ -1,0 +1,480 @@
+"""What each command does: one function a command, each gives the answer that --json prints."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import platform
+import re
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from studio import __version__
+from studio.cli.errand import Lane, Made, lanes, new_job
+from studio.cli.progress import Bar
+from studio.core import media
+from studio.core.controls import FILE_CONTROLS, MAX_SEED, Choice, Number, Text, complete, parse
+from studio.core.errors import StudioError
+from studio.core.family import KINDS, FamilySpec
+from studio.core.messages import Output
+from studio.core.paths import Paths, resources
+from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
+from studio.core.settings import Settings, SettingsFile
+from studio.library import Library
+from studio.models import InstalledModel, Store
+
+MAX_INPUT = 512 << 20
+
+
+class House:
+    """The rooms a command needs, opened when they are needed."""
+
+    def __init__(self) -> None:
+        self.paths = Paths.default()
+        self.settings: Settings = SettingsFile(self.paths.settings_file).load().settings
+        s = self.settings
+        self.library_root = Path(s.library_folder) if s.library_folder else self.paths.library
+        models = Path(s.models_folder) if s.models_folder else self.paths.models
+        self.store = Store([resources() / "models", models])
+
+    @property
+    def device(self) -> DeviceChoice:
+        s = self.settings
+        return DeviceChoice(s.provider, s.threads, s.memory_mb)
+
+    def library(self) -> Library:
+        return Library.open(self.library_root)
+
+    def job(
+        self,
+        recipe: Recipe,
+        folder: Path,
+        model: InstalledModel,
+        inputs: Mapping[str, Path],
+        mark_ai: bool,
+    ) -> Job:
+        return new_job(
+            recipe,
+            folder,
+            model.path,
+            inputs=inputs,
+            device=self.device,
+            cache=self.paths.cache,
+            mark_ai=mark_ai,
+        )
+
+
+def make(args: argparse.Namespace) -> dict[str, Any]:
+    """`make KIND PROMPT`: a recipe, a job, files in the library or at --out."""
+    house = House()
+    seed = _seed(args.seed)
+    given = _pairs(args.inputs, "--input", "NAME=FILE")
+    inputs = {name: _readable(name, Path(text)) for name, text in given.items()}
+    out = Path(args.out) if args.out is not None else None
+    if out is not None:
+        _check_destination(out)
+    with Lane(args.kind) as lane:
+        spec, model = _choose(house.store, lane, args.kind, args.family, args.model)
+        for name in inputs:
+            if not isinstance(spec.control(name), FILE_CONTROLS):
+                files = [c.name for c in spec.controls if isinstance(c, FILE_CONTROLS)]
+                raise StudioError(
+                    f"“{name}” is not an input of {spec.title}.",
+                    f"Its inputs are: {', '.join(files)}." if files else "It takes no files.",
+                )
+        values = _values(spec, args.prompt, _pairs(args.settings, "--set", "NAME=VALUE"))
+        refs = {n: InputRef(p.name, _sha256(p)) for n, p in inputs.items()}
+        recipe = Recipe(args.kind, spec.id, model.id, seed, values, refs)
+        mark = house.settings.mark_ai
+        with tempfile.TemporaryDirectory(prefix="triptych-") as scratch, Bar(spec.title) as bar:
+            job = house.job(recipe, Path(scratch), model, inputs, mark)
+            if out is None:
+                library = house.library()
+                try:
+                    for path in inputs.values():
+                        library.add_input(path)
+                    files: list[Path] = []
+                    made = lane.make(job, bar.hear)
+                    for output in made.outputs:
+                        files += library.take_in(output).files
+                finally:
+                    library.close()
+            else:
+                made = lane.make(job, bar.hear)
+                files = _place(made, spec, out)
+    return _answer(files, recipe, made)
+
+
+def again(args: argparse.Namespace) -> dict[str, Any]:
+    """`again FILE`: make what the recipe inside says, and compare the bytes."""
+    house = House()
+    original = Path(args.file)
+    _readable("FILE", original)
+    record = media.extract(original)
+    recipe = record.recipe
+    with Lane(recipe.kind) as lane:
+        spec, model = _choose(house.store, lane, recipe.kind, recipe.family, recipe.model)
+        recipe_values = complete(spec.controls, recipe.values)
+        recipe = Recipe(
+            recipe.kind, recipe.family, recipe.model, recipe.seed, recipe_values, recipe.inputs
+        )
+        inputs: dict[str, Path] = {}
+        if recipe.inputs:
+            library = house.library()
+            try:
+                for name, ref in recipe.inputs.items():
+                    found = library.input_path(ref)
+                    if found is None:
+                        raise StudioError(
+                            f"The file “{ref.name}” that went into this is not here.",
+                            "It has to be in this library to make the same thing again.",
+                        )
+                    inputs[name] = found
+            finally:
+                library.close()
+        with tempfile.TemporaryDirectory(prefix="triptych-") as scratch, Bar(spec.title) as bar:
+            job = house.job(recipe, Path(scratch), model, inputs, record.mark_ai)
+            made = lane.make(job, bar.hear)
+            suffix = original.suffix.lower()
+            twin = next(
+                (f for o in made.outputs for f in o.files if f.suffix.lower() == suffix), None
+            )
+            identical = twin is not None and _sha256(twin) == _sha256(original)
+            if identical:
+                files = [original.resolve()]
+            else:
+                # A different result is a new thing, and nothing that was made is thrown away.
+                library = house.library()
+                try:
+                    files = [f for o in made.outputs for f in library.take_in(o).files]
+                finally:
+                    library.close()
+    return {**_answer(files, recipe, made), "identical": identical, "edited": record.edited}
+
+
+def families(args: argparse.Namespace) -> dict[str, Any]:
+    """`families`: what can be run, with every setting."""
+    with lanes(KINDS) as all_lanes:
+        specs = [s for lane in all_lanes for s in lane.hello.families]
+        missing = [u for lane in all_lanes for u in lane.hello.unavailable]
+    return {
+        "families": [
+            {
+                "id": s.id,
+                "title": s.title,
+                "kind": s.kind,
+                "outputs": list(s.outputs),
+                "settings": [_describe(c) for c in s.controls],
+                "examples": [{"title": e.title, "values": dict(e.values)} for e in s.examples],
+            }
+            for s in specs
+        ],
+        "unavailable": [{"id": u.id, "kind": u.kind, "reason": u.reason} for u in missing],
+    }
+
+
+def models(args: argparse.Namespace) -> dict[str, Any]:
+    """`models`: what is installed, and what runs it."""
+    house = House()
+    with lanes(KINDS) as all_lanes:
+        specs = [s for lane in all_lanes for s in lane.hello.families]
+    return {
+        "models": [
+            {
+                "id": m.id,
+                "title": m.title,
+                "kind": next((s.kind for s in specs if house.store.fits(s, m)), m.kind),
+                "families": [s.id for s in specs if house.store.fits(s, m)],
+                "path": str(m.path),
+                "licence": m.licence,
+                "source": m.source,
+                "bytes": m.size,
+                "problem": m.problem,
+            }
+            for m in house.store.installed()
+        ]
+    }
+
+
+def doctor(args: argparse.Namespace) -> dict[str, Any]:
+    """`doctor`: the truth about this machine and this installation."""
+    import psutil
+
+    house = House()
+    with lanes(KINDS) as all_lanes:
+        device = all_lanes[0].hello.device
+        probed = all_lanes[0].probe()
+        missing = [u for lane in all_lanes for u in lane.hello.unavailable]
+    memory = psutil.virtual_memory()
+    folders = {
+        "program": Path(__file__).resolve().parents[2],
+        "library": house.library_root,
+        "models": house.store.folders[-1],
+        "settings": house.paths.config,
+        "cache": house.paths.cache,
+        "logs": house.paths.logs,
+    }
+    return {
+        "triptych": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "device": device.name,
+        "detail": device.detail,
+        "providers": [name for name, fault in probed.providers.items() if not fault],
+        "not_usable": {name: fault for name, fault in probed.providers.items() if fault},
+        "versions": dict(probed.versions),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "memory_total": memory.total,
+        "memory_free": memory.available,
+        "folders": {name: str(path) for name, path in folders.items()},
+        "disk_free": {
+            name: shutil.disk_usage(_existing(path)).free for name, path in folders.items()
+        },
+        "unavailable": {u.id: u.reason for u in missing},
+        "display": bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+        or sys.platform in ("win32", "darwin"),
+    }
+
+
+def in_words(answer: Mapping[str, Any]) -> str:
+    """An answer for a person: paths of what was made, or an indented list."""
+    if "files" in answer:
+        lines = list(answer["files"])
+        if "identical" in answer:
+            lines.append(
+                "Identical, byte for byte." if answer["identical"] else "Not the same bytes."
+            )
+            if answer["edited"]:
+                lines.append("The file was edited by hand after it was made.")
+        return "\n".join(lines)
+    return "\n".join(_lines(answer, 0))
+
+
+# --- what the commands share -------------------------------------------------------------------
+
+
+def _lines(value: Any, depth: int) -> list[str]:
+    pad = "  " * depth
+    if isinstance(value, Mapping):
+        result = []
+        for key, inner in value.items():
+            if isinstance(inner, Mapping | list) and inner:
+                result += [f"{pad}{key}:", *_lines(inner, depth + 1)]
+            elif isinstance(inner, Mapping | list):
+                result.append(f"{pad}{key}: none")
+            else:
+                result.append(f"{pad}{key}: {_plain(key, inner)}")
+        return result
+    if isinstance(value, list):
+        result = []
+        for inner in value:
+            lines = _lines(inner, depth + 1)
+            lines[0] = f"{pad}- {lines[0].lstrip()}"
+            result += lines
+        return result
+    return [f"{pad}{value}"]
+
+
+def _plain(key: str, value: object) -> str:
+    big = isinstance(value, int) and not isinstance(value, bool) and value > 1 << 20
+    if big and isinstance(value, int) and key != "seed":
+        return f"{value / 2**30:.1f} GiB" if value >= 1 << 30 else f"{value / 2**20:.0f} MiB"
+    return str(value)
+
+
+def _answer(files: list[Path], recipe: Recipe, made: Made) -> dict[str, Any]:
+    return {
+        "files": [str(f) for f in files],
+        "kind": recipe.kind,
+        "family": recipe.family,
+        "model": recipe.model,
+        "seed": recipe.seed,
+        "provider": made.provider,
+        "seconds": round(made.seconds, 3),
+    }
+
+
+def _seed(text: str | None) -> int:
+    if text is None:
+        return secrets.randbelow(MAX_SEED + 1)
+    if text.isascii() and text.isdigit() and int(text[:20]) <= MAX_SEED:
+        return int(text)
+    raise StudioError(
+        f"The seed “{text[:40]}” is not usable.", f"Give a whole number from 0 to {MAX_SEED}."
+    )
+
+
+def _pairs(given: list[str], option: str, form: str) -> dict[str, str]:
+    result: dict[str, str] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            raise StudioError(f"“{pair[:60]}” after {option} is not understood.", f"Write {form}.")
+        result[name] = value
+    return result
+
+
+def _values(spec: FamilySpec, prompt: str, given: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {"prompt": prompt}
+    for name, text in given.items():
+        control = spec.control(name)
+        if control is None or isinstance(control, FILE_CONTROLS):
+            complete(spec.controls, {name: text})  # says what there is
+        else:
+            values[name] = parse(control, text)
+    return complete(spec.controls, values)
+
+
+def _choose(
+    store: Store, lane: Lane, kind: str, family: str | None, model: str | None
+) -> tuple[FamilySpec, InstalledModel]:
+    """The family and model asked for, or the first that go together."""
+    specs = [s for s in lane.hello.families if family in (None, s.id)]
+    if not specs:
+        for missing in lane.hello.unavailable:
+            if family in (None, missing.id):
+                raise StudioError(
+                    f"“{missing.id}” cannot run here: {missing.reason}", "Set up again."
+                )
+        raise StudioError(
+            f"There is no {kind} family called “{family}”.",
+            "There are: " + ", ".join(s.id for s in lane.hello.families) + ".",
+        )
+    if model is None:
+        for spec in specs:
+            found = store.default_for(spec)
+            if found is not None:
+                return spec, found
+        raise StudioError(f"No model for {kind} is installed.", "See: triptych models")
+    installed = store.find(model)
+    if installed is None:
+        known = [m.id for m in store.installed() if any(store.fits(s, m) for s in specs)]
+        raise StudioError(
+            f"The model “{model[:60]}” is not installed.", f"Installed are: {', '.join(known)}."
+        )
+    for spec in specs:
+        if store.fits(spec, installed):
+            return spec, installed
+    raise StudioError(
+        f"The model “{installed.id}” cannot make {kind}"
+        + (f": {installed.problem}" if installed.problem else "."),
+        "See which model makes what: triptych models",
+    )
+
+
+def _readable(name: str, path: Path) -> Path:
+    if not path.is_file():
+        raise StudioError(f"There is no file {path} ({name}).", "Check the path.")
+    if path.stat().st_size > MAX_INPUT:
+        raise StudioError(f"{path.name} is too large.", "Choose a file below 512 MiB.")
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError:
+        raise StudioError(f"{path} cannot be read.", "Check its permissions.") from None
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _existing(path: Path) -> Path:
+    """The nearest folder that is there: what a free-disk question can be asked of."""
+    path = path.resolve()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _check_destination(out: Path) -> None:
+    """Before minutes of work: can it be put there at all?"""
+    folder = out if out.is_dir() else out.parent
+    if not folder.is_dir():
+        raise StudioError(f"There is no folder {folder}.", "Make it first, or choose another.")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = "it is read-only or not yours" if error.errno in (1, 13, 30) else error.strerror
+        raise StudioError(
+            f"Nothing can be written in {folder}: {reason}.", "Choose another."
+        ) from None
+
+
+def _place(made: Made, spec: FamilySpec, out: Path) -> list[Path]:
+    """Copy what was made to --out, each file whole or not at all."""
+    placed: list[Path] = []
+    try:
+        for number, output in enumerate(made.outputs):
+            placed += _place_one(output, number, spec, out)
+    except BaseException:
+        for path in placed:
+            path.unlink(missing_ok=True)
+        raise
+    return placed
+
+
+def _place_one(output: Output, number: int, spec: FamilySpec, out: Path) -> list[Path]:
+    if out.is_dir():
+        title = str(output.summary.get("title") or spec.kind)
+        stem = re.sub(r"[^\w]+", "-", title, flags=re.UNICODE).strip("-_").lower()[:60] or spec.kind
+        return [_copy(f, _unused(out, stem, f.suffix)) for f in output.files]
+    suffix = out.suffix.lower()
+    chosen = [f for f in output.files if f.suffix.lower() == suffix]
+    if not chosen:
+        raise StudioError(
+            f"{spec.title} does not make {suffix or 'files without an ending'}.",
+            "It makes: " + ", ".join(spec.outputs) + ".",
+        )
+    target = out if number == 0 else out.with_name(f"{out.stem}-{number + 1}{out.suffix}")
+    return [_copy(chosen[0], target)]
+
+
+def _unused(folder: Path, stem: str, suffix: str) -> Path:
+    path, number = folder / f"{stem}{suffix}", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}{suffix}"
+    return path
+
+
+def _copy(source: Path, target: Path) -> Path:
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with source.open("rb") as read, part.open("xb") as write:
+            shutil.copyfileobj(read, write)
+            write.flush()
+            os.fsync(write.fileno())
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return target
+
+
+def _describe(control: Any) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "name": control.name,
+        "label": control.label,
+        "type": type(control).__name__.lower(),
+        "help": control.help,
+    }
+    if isinstance(control, Number):
+        result |= {"minimum": control.minimum, "maximum": control.maximum, "unit": control.unit}
+    if isinstance(control, Choice):
+        result["options"] = [o.value for o in control.options]
+    if isinstance(control, Text):
+        result["max_length"] = control.max_length
+    if hasattr(control, "default"):
+        result["default"] = control.default
+    return result
