@@ -99,7 +99,8 @@ def transformers(
 
         model.generate(
             input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-            max_new_tokens=new, min_new_tokens=new, do_sample=True, pad_token_id=2, streamer=Clock(),
+            max_new_tokens=new, min_new_tokens=new, do_sample=True, pad_token_id=2,
+            streamer=Clock(),
         )  # fmt: skip
         return times
 
