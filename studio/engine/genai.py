@@ -1,0 +1,344 @@
+"""Token models in onnxruntime-genai folders: opened, checked, and run token by token.
+
+Shared by every family that writes tokens, whether they stand for words or for notes. The folder's
+layout is that of onnxruntime-genai's model builder: `genai_config.json`, a decoder graph,
+`tokenizer.json` and, for chat models, a chat template.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING, Any, Protocol
+
+from studio.core.errors import StudioError
+from studio.core.recipe import Job
+from studio.engine import device
+from studio.engine.sampling import Sampler
+from studio.engine.workbench import Workbench, folder_stamp
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+CHUNK = 32
+"""Prompt tokens per call: genai holds the GIL in a call, and between calls a cancel is heard."""
+
+_MAX_CONFIG = 4 << 20
+_CODE_KEYS = frozenset({"custom_ops_library", "library_path"})
+"""Settings of genai that make it load native code; a model folder may hold weights, not code."""
+
+
+class Tokenizer(Protocol):
+    """Text to token ids and back."""
+
+    def encode(self, text: str, *, special: bool = False) -> list[int]:
+        """Ids of `text`; with `special`, framed as the model wants it (for instance `<s>`).
+
+        Markers of special tokens inside `text` (`</s>`, `<|end|>`) count as such only in a text
+        that was rendered by a chat template, not in a person's words: see `encode_plain`.
+        """
+        ...
+
+    def encode_plain(self, text: str) -> list[int]:
+        """Ids of a person's words: nothing in them is taken for a special token."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of `ids` without special tokens; U+FFFD where bytes make no character (yet)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An opened model: what is needed to write with it."""
+
+    name: str
+    folder: Path
+    model: Any
+    """onnxruntime_genai.Model."""
+    tokenizer: Tokenizer
+    context: int
+    """Tokens, prompt and answer together."""
+    vocabulary: int
+    stops: frozenset[int]
+    """Ids that end a text."""
+    provider: str
+    shared_cache: bool
+    """The past lies in one buffer, so that tokens can be appended at any time."""
+
+
+def load(job: Job, bench: Workbench) -> Loaded:
+    """The job's model, opened now or still held by the bench; sets `bench.provider`.
+
+    Raises StudioError where the folder is missing, damaged, or not a language model.
+    """
+    folder = job.model
+    try:
+        stamp = folder_stamp(folder)
+    except OSError as error:
+        raise _damaged(folder, "it cannot be read") from error
+    if not stamp:
+        raise _damaged(folder, "it is empty or not there")
+    threads = device.threads(job.device)
+    providers = tuple(device.providers(job.device))
+    size = sum(bytes_ for _, bytes_, _ in stamp)
+    key = ("genai", folder.name, str(folder.resolve()), stamp, threads, providers)
+    loaded = bench.take(key, lambda: _open(folder, threads, providers), size)
+    bench.provider = loaded.provider
+    return loaded
+
+
+def generate(
+    loaded: Loaded,
+    prompt_ids: Sequence[int],
+    *,
+    seed: int,
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    top_k: int = 0,
+    min_p: float = 0.0,
+    repetition_penalty: float = 1.0,
+    history: Sequence[int] = (),
+    first: npt.NDArray[np.intp] | None = None,
+) -> Iterator[int | None]:
+    """None after every chunk of the prompt, then token ids until a stop id (which is not yielded),
+    `max_new_tokens`, or the end of the context.
+
+    The same arguments give the same tokens on the same machine and provider. `history` is what
+    the repetition penalty knows from the outset (the prompt itself is not penalized), `first` the
+    ids that the first token is one of. Raises StudioError where the prompt fills the context, or
+    where the tokenizer belongs to another model.
+    """
+    import numpy as np
+
+    count = len(prompt_ids)
+    room = loaded.context - count
+    if room < 1:
+        raise StudioError(
+            f"This is too long for “{loaded.name}”: {count:,} tokens, and it reads "
+            f"{loaded.context:,} at most.",
+            "Shorten it, or choose a model with a larger context.",
+        )
+    if count == 0 or max(prompt_ids) >= loaded.vocabulary or min(prompt_ids) < 0:
+        raise _damaged(loaded.folder, "its tokenizer belongs to another model")
+    wanted = min(room, max_new_tokens)
+    sampler = Sampler(
+        seed,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        history=history,
+    )
+    state = _state(loaded, count + wanted)
+    ids = np.asarray(prompt_ids, dtype=np.int32)
+    step = CHUNK if loaded.shared_cache else count
+    for start in range(0, count, step):
+        state.append_tokens(ids[start : start + step])
+        yield None
+    for written in range(1, wanted + 1):
+        logits = state.get_logits()
+        token = sampler.draw(logits.reshape(-1)[-logits.shape[-1] :], first)
+        first = None
+        if token in loaded.stops:
+            return
+        yield token
+        if written == wanted:
+            return
+        if loaded.shared_cache:
+            state.append_tokens(np.array([token], dtype=np.int32))
+        else:
+            # A past that grows by concatenation cannot be appended to: tell genai's own search,
+            # which takes the greatest, what the greatest is.
+            forced = np.full(logits.shape, -1e9, dtype=np.float32)
+            forced[..., token] = 0.0
+            state.set_logits(forced)
+            state.generate_next_token()
+
+
+class Detokenizer:
+    """Turns tokens into text piece by piece: the pieces joined are the text of all tokens.
+
+    A piece is held back while its last bytes make no whole character. Each new token is decoded
+    together with those of the piece before, since a tokenizer may add or drop a space at the
+    start of what it decodes (the method of text-generation-inference and vLLM).
+    """
+
+    def __init__(self, tokenizer: Tokenizer, before: Sequence[int] = ()) -> None:
+        """`before`: what the text follows on; only its end matters."""
+        self._tokenizer = tokenizer
+        self._ids: list[int] = list(before[-8:])
+        self._known = len(self._ids)
+        """So many of the ids are known to the reader already."""
+
+    def push(self, token: int) -> str:
+        """The text that `token` completes; often empty."""
+        self._ids.append(token)
+        old = self._tokenizer.decode(self._ids[: self._known])
+        new = self._tokenizer.decode(self._ids)
+        if len(new) <= len(old) or new.endswith("�"):
+            return ""
+        del self._ids[: self._known]
+        self._known = len(self._ids)
+        return new[len(old) :]
+
+
+def _state(loaded: Loaded, length: int) -> Any:
+    """A fresh onnxruntime_genai.Generator for `length` tokens in all."""
+    import onnxruntime_genai as og
+
+    params = og.GeneratorParams(loaded.model)
+    params.set_search_options(
+        max_length=length, min_length=0, do_sample=False, num_beams=1, batch_size=1,
+        repetition_penalty=1.0, no_repeat_ngram_size=0,
+    )  # fmt: skip
+    return og.Generator(loaded.model, params)
+
+
+def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
+    config = _read_config(folder)
+    model_part = config["model"]
+    tokenizer_file = folder / "tokenizer.json"
+    if not tokenizer_file.is_file():
+        raise _damaged(folder, "tokenizer.json is missing")
+    try:
+        tokenizer = _JsonTokenizer(tokenizer_file)
+    except Exception as error:  # tokenizers raises bare Exception for whatever it cannot parse
+        raise _damaged(folder, "tokenizer.json cannot be read") from error
+    model, provider = _open_model(folder, threads, providers)
+    context = int(model_part["context_length"])
+    loaded = Loaded(
+        name=folder.name,
+        folder=folder,
+        model=model,
+        tokenizer=tokenizer,
+        context=context,
+        vocabulary=int(model_part["vocab_size"]),
+        stops=_stop_ids(model_part),
+        provider=provider,
+        shared_cache=config.get("search", {}).get("past_present_share_buffer") is True,
+    )
+    try:
+        _state(loaded, 2)  # a graph that is no decoder shows here, not in the midst of a text
+    except Exception as error:
+        raise _not_a_language_model(folder) from error
+    return loaded
+
+
+def _open_model(folder: Path, threads: int, providers: Sequence[str]) -> tuple[Any, str]:
+    """The onnxruntime_genai.Model of a folder, and the provider it is on."""
+    import onnxruntime_genai as og
+
+    options = {
+        "intra_op_num_threads": threads,
+        "inter_op_num_threads": 1,
+        "log_severity_level": 4,  # what goes wrong is raised; nothing is printed besides
+    }
+    try:
+        config = og.Config(str(folder))
+        config.overlay(json.dumps({"model": {"decoder": {"session_options": options}}}))
+        config.clear_providers()  # what the folder was built for is not what this machine has
+        if device.CUDA in providers:
+            config.append_provider("cuda")
+        model = og.Model(config)
+    except Exception as error:
+        if "out of memory" in str(error).lower() or "bad_alloc" in str(error):
+            raise MemoryError(str(error)) from error
+        if "model_type" in str(error).lower() or "unsupported" in str(error).lower():
+            raise _not_a_language_model(folder) from error
+        raise _damaged(folder, "one of its files is damaged or cut short") from error
+    on_gpu = str(model.device_type).upper() == "CUDA"
+    return model, device.CUDA if on_gpu else device.CPU
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """`genai_config.json` as far as we rely on it, checked. Raises StudioError."""
+    path = folder / "genai_config.json"
+    if not path.is_file():
+        raise _damaged(folder, "genai_config.json is missing")
+    try:
+        if path.stat().st_size > _MAX_CONFIG:
+            raise ValueError("too large")
+        config = json.loads(path.read_text("utf-8"))
+        part = config["model"]
+        graph = part["decoder"]["filename"]
+        whole = (part["context_length"], part["vocab_size"])
+        if not all(type(n) is int and 0 < n < 2**31 for n in whole) or not isinstance(graph, str):
+            raise ValueError("no usable sizes")
+        _stop_ids(part)
+        if not isinstance(config.get("search", {}), dict):
+            raise ValueError("no search options")
+    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+        raise _damaged(folder, "genai_config.json cannot be read") from error
+    if _mentions(config, _CODE_KEYS):
+        raise StudioError(
+            f"The model “{folder.name}” wants to run program code of its own.",
+            "Only models that are nothing but weights can be used. Choose another one.",
+        )
+    # Read as Windows reads it, which knows both separators and drives. Links are followed: the
+    # cache of huggingface_hub keeps its files as links.
+    written = PureWindowsPath(graph)
+    if written.anchor or ".." in written.parts:
+        raise _damaged(folder, "genai_config.json points outside of it")
+    if not (folder / graph).is_file():
+        raise _damaged(folder, f"{written.name or 'its graph'} is missing")
+    return dict(config)
+
+
+def _stop_ids(model_part: dict[str, Any]) -> frozenset[int]:
+    """The ids that end a text: one or several in the config. Raises ValueError for others."""
+    ids = model_part.get("eos_token_id", [])
+    ids = ids if isinstance(ids, list) else [ids]
+    if not all(type(i) is int for i in ids):
+        raise ValueError("eos_token_id is not a number")
+    return frozenset(ids)
+
+
+def _mentions(value: object, keys: frozenset[str]) -> bool:
+    """Whether a key occurs anywhere in parsed JSON."""
+    if isinstance(value, dict):
+        return bool(keys & value.keys()) or any(_mentions(v, keys) for v in value.values())
+    return isinstance(value, list) and any(_mentions(v, keys) for v in value)
+
+
+def _damaged(folder: Path, why: str) -> StudioError:
+    return StudioError(
+        f"The model “{folder.name}” cannot be used: {why}.",
+        "Install it again, or choose another model.",
+    )
+
+
+def _not_a_language_model(folder: Path) -> StudioError:
+    return StudioError(
+        f"“{folder.name}” is not a language model that can be run here.", "Choose another model."
+    )
+
+
+class _JsonTokenizer:
+    """A `tokenizer.json` through the tokenizers library, which is imported in 30 ms."""
+
+    def __init__(self, path: Path) -> None:
+        from tokenizers import Tokenizer as Rust
+
+        text = path.read_text("utf-8")
+        self._rendered = Rust.from_str(text)
+        self._plain = Rust.from_str(text)
+        self._plain.encode_special_tokens = True
+        for tokenizer in (self._rendered, self._plain):
+            # A folder may ask for a fixed length; a text has the length it has.
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+
+    def encode(self, text: str, *, special: bool = False) -> list[int]:
+        return list(self._rendered.encode(text, add_special_tokens=special).ids)
+
+    def encode_plain(self, text: str) -> list[int]:
+        return list(self._plain.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self._rendered.decode(list(ids), skip_special_tokens=True))
