@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import onnx
 from onnx import TensorProto, helper
 
 from studio.core.recipe import DeviceChoice
@@ -15,7 +14,7 @@ def test_the_probe_graph_is_what_it_says() -> None:
         [helper.make_node("Add", ["x", "x"], ["y"])], "g", value[:1], value[1:]
     )
     model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 13)])
-    assert device.PROBE_GRAPH == model.SerializeToString()
+    assert model.SerializeToString() == device.PROBE_GRAPH
 
 
 def test_the_probe_runs_on_the_processor_and_says_why_not_elsewhere() -> None:
