@@ -4,3 +4,149 @@ Only the containers are touched, never the picture or the sound. Formats: PNG (W
 RIFF WAVE (LIST INFO), FLAC (Vorbis comment block), Standard MIDI File (text meta event), Markdown
 (YAML front matter; one line of JSON is valid YAML), ABC (`%` comment lines).
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from studio.core.errors import StudioError
+from studio.core.formats import flac, midi, plain, png, wav
+from studio.core.formats.note import Note
+from studio.core.recipe import Recipe
+from studio.core.record import AI_SOURCE, SOFTWARE, Record, mark_json
+
+Write = Callable[[bytes, Note | None], bytes]
+
+WRITERS: dict[str, Write] = {
+    ".png": png.write,
+    ".wav": wav.write,
+    ".flac": flac.write,
+    ".mid": midi.write,
+    ".midi": midi.write,
+    ".md": plain.write_markdown,
+    ".markdown": plain.write_markdown,
+    ".abc": plain.write_abc,
+    ".txt": lambda data, note: data,  # plain text is nothing but the text
+}
+SUFFIXES = frozenset(WRITERS)
+"""The kinds of files that are made here. In `.txt` nothing is embedded."""
+
+_XMP = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Triptych">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about=""'
+    ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
+    f"<Iptc4xmpExt:DigitalSourceType>{AI_SOURCE}</Iptc4xmpExt:DigitalSourceType>"
+    "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    '<?xpacket end="r"?>'
+)
+
+
+def embed(data: bytes, suffix: str, record: Record) -> bytes:
+    """The file `data` with `record` in it, instead of any that was there.
+
+    Raises StudioError for an unknown suffix and for data that is no such file.
+    """
+    writer = _writer(suffix)
+    return writer(
+        data,
+        Note(
+            json=record.to_json(),
+            software=SOFTWARE,
+            parameters=parameters(record.recipe, png.size(data)) if writer is png.write else "",
+            xmp=_XMP if record.mark_ai else "",
+        ),
+    )
+
+
+def strip(data: bytes, suffix: str, *, keep_mark: bool = False) -> bytes:
+    """The file `data` without its recipe; `keep_mark` leaves that a model made it.
+
+    Raises StudioError for an unknown suffix and for data that is no such file.
+    """
+    note = Note(json=mark_json(), software=SOFTWARE, xmp=_XMP) if keep_mark else None
+    return _writer(suffix)(data, note)
+
+
+def extract(path: Path) -> Record:
+    """The record inside a file, recognised by its content, not by its name.
+
+    Raises StudioError where there is none, where it cannot be read or is too large. Pictures and
+    sounds are passed over, so that a file of any size can be asked.
+    """
+    try:
+        with path.open("rb") as file:
+            return Record.from_json(_read(file))
+    except OSError as error:
+        raise StudioError(
+            f"“{path.name}” cannot be read ({error.strerror or type(error).__name__}).",
+            "Check that the file is still there and that you may open it.",
+        ) from error
+    except ValueError:  # a NUL in the name
+        raise StudioError("This is not the name of a file.", "Choose another file.") from None
+
+
+def body(text: str) -> str:
+    """A Markdown text without the front matter that `embed` put before it."""
+    return plain.body(text)
+
+
+def parameters(recipe: Recipe, size: tuple[int, int] | None = None) -> str:
+    """The recipe of a picture as other image tools write and read it ("infotext").
+
+    Source: the `parameters` text of AUTOMATIC1111's stable-diffusion-webui. `size` in pixels.
+    """
+
+    def value(*names: str) -> str:
+        return next((str(recipe.values[n]) for n in names if n in recipe.values), "")
+
+    negative = value("negative_prompt", "negative")
+    fields = {
+        "Steps": value("steps"),
+        "Sampler": value("sampler", "scheduler"),
+        "CFG scale": value("guidance_scale", "guidance"),
+        "Seed": str(recipe.seed),
+        "Size": f"{size[0]}x{size[1]}" if size else value("size"),
+        "Model": recipe.model,
+        "Style": value("style"),
+        "Version": SOFTWARE,
+    }
+    lines = [value("prompt").strip()]
+    if negative.strip():
+        lines.append(f"Negative prompt: {negative.strip()}")
+    lines.append(", ".join(f"{k}: {_quoted(v)}" for k, v in fields.items() if v))
+    # A lone surrogate cannot be saved, and NUL ends a text chunk.
+    return "\n".join(lines).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _quoted(value: str) -> str:
+    """Commas and colons separate the fields, so a value with either stands in quotes."""
+    if not any(c in value for c in ',:\n"'):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def _writer(suffix: str) -> Write:
+    writer = WRITERS.get(suffix.lower())
+    if writer is None:
+        raise StudioError(
+            f"Triptych does not know files that end in “{suffix}”.",
+            "Use one of: " + ", ".join(sorted(SUFFIXES)) + ".",
+        )
+    return writer
+
+
+def _read(file: BinaryIO) -> str:
+    head = file.read(12)
+    if head.startswith(png.MAGIC):
+        return png.read(file)
+    if wav.matches(head):
+        return wav.read(file)
+    if head.startswith(flac.MAGIC):
+        return flac.read(file)
+    if head.startswith(midi.MAGIC):
+        return midi.read(file)
+    return plain.read(file)
