@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 CHUNK = 32
 """Prompt tokens per call: genai holds the GIL in a call, and between calls a cancel is heard."""
 
-_MAX_CONFIG = 4 << 20
+_MAX_CONFIG = 8 << 20
+"""Bytes; some tokenizer settings list every token."""
 _CODE_KEYS = frozenset({"custom_ops_library", "library_path"})
 """Settings of genai that make it load native code; a model folder may hold weights, not code."""
 
@@ -35,10 +36,9 @@ class Tokenizer(Protocol):
     """Text to token ids and back."""
 
     def encode(self, text: str, *, special: bool = False) -> list[int]:
-        """Ids of `text`; with `special`, framed as the model wants it (for instance `<s>`).
+        """Ids of `text`, markers of special tokens in it (`</s>`) read as what they mark.
 
-        Markers of special tokens inside `text` (`</s>`, `<|end|>`) count as such only in a text
-        that was rendered by a chat template, not in a person's words: see `encode_plain`.
+        With `special`, framed as the model wants a whole text (for instance `<s>` before it).
         """
         ...
 
@@ -46,8 +46,20 @@ class Tokenizer(Protocol):
         """Ids of a person's words: nothing in them is taken for a special token."""
         ...
 
+    def without_markers(self, text: str) -> str:
+        """A person's words without what would be read as a special token."""
+        ...
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids` without special tokens; U+FFFD where bytes make no character (yet)."""
+        ...
+
+    def id_of(self, token: str) -> int | None:
+        """The id of one token as it stands in the vocabulary."""
+        ...
+
+    def spaced(self) -> npt.NDArray[np.intp]:
+        """Ids of the tokens that begin with a space."""
         ...
 
 
@@ -219,7 +231,7 @@ def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
         tokenizer=tokenizer,
         context=context,
         vocabulary=int(model_part["vocab_size"]),
-        stops=_stop_ids(model_part),
+        stops=_stop_ids(model_part) | _end_of_turn(folder, tokenizer),
         provider=provider,
         shared_cache=config.get("search", {}).get("past_present_share_buffer") is True,
     )
@@ -299,6 +311,26 @@ def _stop_ids(model_part: dict[str, Any]) -> frozenset[int]:
     return frozenset(ids)
 
 
+def _end_of_turn(folder: Path, tokenizer: Tokenizer) -> frozenset[int]:
+    """The id of the tokenizer's `eos_token`: it ends a chat turn where the config has forgotten."""
+    token = read_settings(folder / "tokenizer_config.json").get("eos_token")
+    if isinstance(token, dict):
+        token = token.get("content")
+    found = tokenizer.id_of(token) if isinstance(token, str) else None
+    return frozenset() if found is None else frozenset((found,))
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """A JSON object beside the model that may be missing or unreadable, and then says nothing."""
+    try:
+        if path.stat().st_size > _MAX_CONFIG:
+            return {}
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _mentions(value: object, keys: frozenset[str]) -> bool:
     """Whether a key occurs anywhere in parsed JSON."""
     if isinstance(value, dict):
@@ -339,6 +371,30 @@ class _JsonTokenizer:
 
     def encode_plain(self, text: str) -> list[int]:
         return list(self._plain.encode(text, add_special_tokens=False).ids)
+
+    def without_markers(self, text: str) -> str:
+        markers = [
+            added.content
+            for added in self._rendered.get_added_tokens_decoder().values()
+            if added.special and added.content
+        ]
+        before = ""
+        while before != text:  # taking one out may put another together
+            before = text
+            for marker in markers:
+                text = text.replace(marker, "")
+        return text
+
+    def id_of(self, token: str) -> int | None:
+        found: int | None = self._rendered.token_to_id(token)
+        return found
+
+    def spaced(self) -> npt.NDArray[np.intp]:
+        import numpy as np
+
+        # Byte-level vocabularies write the space as Ġ, SentencePiece's as ▁.
+        vocabulary = self._rendered.get_vocab(with_added_tokens=False)
+        return np.array(sorted(i for t, i in vocabulary.items() if t[:1] in "Ġ▁ "), dtype=np.intp)
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self._rendered.decode(list(ids), skip_special_tokens=True))

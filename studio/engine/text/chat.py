@@ -1,0 +1,346 @@
+"""The family of language models in onnxruntime-genai folders: stories, fables, poems, rhymes.
+
+The starter model and the largest chat model run through the same lines: one wish in plain words,
+put into the model's own chat template, answered token by token.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.core import media
+from studio.core.controls import Choice, Number, Option, Text, Value, complete
+from studio.core.errors import StudioError
+from studio.core.family import Example, FamilySpec
+from studio.core.messages import Output, Progress, Step, TextPreview
+from studio.core.recipe import Job
+from studio.core.record import Record
+from studio.engine import genai
+from studio.engine.text import template
+from studio.engine.text.page import OVERRUN, Page, count_words
+
+if TYPE_CHECKING:
+    from studio.engine.workbench import Workbench
+
+SPEC = FamilySpec(
+    id="text.chat",
+    title="Words",
+    kind="text",
+    needs=("genai_config.json",),
+    without_tags=("abc-notation",),
+    outputs=(".md",),
+    controls=(
+        Text(
+            name="prompt",
+            label="What is it about?",
+            lines=4,
+            placeholder="A little fox who is afraid of the dark",
+        ),
+        Choice(
+            name="kind",
+            label="Kind",
+            default="story",
+            options=(
+                Option(value="story", label="story"),
+                Option(value="fable", label="fable"),
+                Option(value="poem", label="poem"),
+                Option(value="rhyme", label="rhyme"),
+            ),
+        ),
+        Text(
+            name="words",
+            label="Words to use",
+            max_length=300,
+            placeholder="fox, moon, boat",
+            help="What has to come in it, with commas between.",
+        ),
+        Choice(
+            name="voice",
+            label="Voice",
+            default="child",
+            options=(
+                Option(value="child", label="for a child"),
+                Option(value="plain", label="plain"),
+                Option(value="grand", label="grand"),
+            ),
+        ),
+        Number(
+            name="length",
+            label="Length",
+            default=200,
+            minimum=10,
+            maximum=800,
+            step=10,
+            whole=True,
+            unit="words",
+            help="The text ends with the sentence in which it gets this long, or sooner.",
+        ),
+        Text(
+            name="start",
+            label="Go on from this",
+            max_length=60_000,
+            lines=4,
+            folded=True,
+            help="The text begins with these words, and the model goes on.",
+        ),
+        Text(
+            name="system",
+            label="System prompt",
+            max_length=8_000,
+            lines=3,
+            folded=True,
+            help="How a chat model is to behave. The starter model does not know these.",
+        ),
+        Number(
+            name="temperature",
+            label="Temperature",
+            default=0.8,
+            minimum=0,
+            maximum=2,
+            step=0.05,
+            folded=True,
+            help="Low is predictable, high is daring. 0 always takes the most probable word.",
+        ),
+        Number(
+            name="top_p",
+            label="Top-p",
+            default=0.95,
+            minimum=0.05,
+            maximum=1,
+            step=0.05,
+            folded=True,
+            help="Only the most probable tokens that together have this probability.",
+        ),
+        Number(
+            name="min_p",
+            label="Min-p",
+            default=0.05,
+            minimum=0,
+            maximum=1,
+            step=0.01,
+            folded=True,
+            help="Only tokens at least this probable beside the most probable one.",
+        ),
+        Number(
+            name="repetition_penalty",
+            label="Repetition penalty",
+            default=1.05,
+            minimum=1,
+            maximum=2,
+            step=0.01,
+            folded=True,
+            help="Above 1, what was just said becomes less probable.",
+        ),
+    ),
+    examples=(
+        Example("A fox in the dark", {"prompt": "a little fox who is afraid of the dark"}),
+        Example("A fable", {"kind": "fable", "words": "crow, bread, rain", "length": 120}),
+        Example("A rhyme", {"kind": "rhyme", "words": "cat, boat, moon", "length": 60}),
+    ),
+)
+
+_VOICES = {"child": "for a child", "plain": "in plain words", "grand": "in a grand style"}
+_LOADED, _READ, _WRITTEN = 0.05, 0.15, 0.98
+"""How far the job is when the model is loaded, the prompt read, the text written."""
+
+_MOST_TOKENS_A_WORD = 4
+"""Where a text needs more than this, for instance in a script new to the model, it is cut."""
+
+_LEAST_ROOM = 16
+"""Tokens that must be left to write into."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """What the model goes on from: the wish, and the end of what was already written."""
+
+    wish: tuple[int, ...]
+    written: tuple[int, ...]
+
+
+def run(job: Job, bench: Workbench) -> Iterator[Step]:
+    """Write one text into `job.folder`: a Markdown file with its recipe.
+
+    Raises StudioError for values out of range, nothing to write about, a wish longer than the
+    model's context, and a folder that is no language model.
+    """
+    values = complete(SPEC.controls, job.recipe.values)
+    recipe = replace(job.recipe, values=values)
+    wish = instruction(values)
+    start = str(values["start"]).replace("\r\n", "\n").replace("\r", "\n")
+    length = int(values["length"])
+    yield Progress("loading", 0, 1, 0.0)
+    loaded = genai.load(job, bench)
+    yield Progress("loading", 1, 1, _LOADED)
+    prompt = _prompt(loaded, wish, str(values["system"]).strip(), start)
+    page = Page(start, length)
+    if start:
+        yield TextPreview(start)
+    yield from _write(loaded, prompt, page, job.recipe.seed, values)
+    if not page.words and not start.strip():
+        raise StudioError(
+            "The model had nothing to say to this.",
+            "Try another seed, or say it in other words.",
+        )
+    yield Progress("saving", 0, 1, _WRITTEN)
+    file = job.folder / f"{values['kind']}.md"
+    record = Record(recipe, bench.provider, mark_ai=job.mark_ai, edited=False)
+    _save(file, media.embed((page.text + "\n").encode("utf-8"), file.suffix, record))
+    yield Progress("saving", 1, 1, 1.0)
+    yield Output((file,), recipe, _summary(page.text, values))
+
+
+def warm() -> None:
+    """Import what `run` will need, while nobody waits."""
+    for name in ("jinja2.sandbox", "numpy.random", "onnxruntime_genai", "tokenizers"):
+        importlib.import_module(name)
+
+
+def instruction(values: dict[str, Value]) -> str:
+    """The wish in plain words, the same for every model. Raises StudioError where there is none."""
+    words = ", ".join(w for w in map(_spaced, re.split("[,;\n،、，]", str(values["words"]))) if w)
+    idea = str(values["prompt"]).strip()
+    if not (words or idea or str(values["start"]).strip()):
+        raise StudioError(
+            "There is nothing to write about yet.",
+            "Write an idea, a few words to use, or a beginning to go on from.",
+        )
+    sentences = [f"Write a {values['kind']} {_VOICES[str(values['voice'])]}."]
+    if words:
+        sentences.append(f"Words: {words.rstrip('.')}.")
+    if idea:
+        sentences.append(f"Idea: {_ended(idea)}")
+    return " ".join(sentences)
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _ended(text: str) -> str:
+    """A text with something that ends a sentence at its end."""
+    text = text.rstrip(" \t\n,;:-–—")
+    return text if re.search("[.!?…。！？؟।][\"'”’»)」』]*$", text) else text + "."
+
+
+def _prompt(loaded: genai.Loaded, wish: str, system: str, start: str) -> _Prompt:
+    """Token ids of the wish in the model's chat template, and of the start.
+
+    Raises StudioError where the wish alone leaves no room to write in the model's context.
+    """
+    tokenizer = loaded.tokenizer
+    wish, system = tokenizer.without_markers(wish), tokenizer.without_markers(system)
+    messages = [{"role": "user", "content": wish}]
+    if system:
+        messages.insert(0, {"role": "system", "content": system})
+    chat = template.find(loaded.folder)
+    if chat is None:  # a model that only goes on from text
+        ids = tokenizer.encode("\n\n".join(m["content"] for m in messages) + "\n\n", special=True)
+    else:
+        text = template.render(chat, messages, template.special_tokens(loaded.folder))
+        if text.rstrip().endswith("<think>"):
+            text += "\n\n</think>\n\n"  # the thoughts of a model are no part of the story
+        ids = tokenizer.encode(text)
+    if len(ids) > loaded.context - _LEAST_ROOM:
+        raise StudioError(
+            f"This is too long for “{loaded.name}”: {len(ids):,} tokens, and it reads "
+            f"{loaded.context:,} at most.",
+            "Shorten the idea, or choose a model with a larger context.",
+        )
+    # Tokens begin with the space before a word, so a space at the end would be one too many.
+    return _Prompt(tuple(ids), tuple(tokenizer.encode_plain(start.rstrip(" \t"))))
+
+
+def _write(
+    loaded: genai.Loaded, prompt: _Prompt, page: Page, seed: int, values: dict[str, Value]
+) -> Iterator[Step]:
+    """Let the page grow until it is full or the model ends the text.
+
+    Where the context is full before, the model reads the wish and the end of the text again and
+    goes on from there: a small context makes no short text, only a forgetful one.
+    """
+    length = int(values["length"])
+    most = _MOST_TOKENS_A_WORD * (length + OVERRUN)
+    room = loaded.context - len(prompt.wish)
+    written = list(prompt.written)
+    first = None
+    if str(values["start"]).endswith((" ", "\t")) and len(spaced := loaded.tokenizer.spaced()):
+        first = spaced
+    reader = genai.Detokenizer(loaded.tokenizer, written or prompt.wish)
+    done, tokens, turn = _LOADED, 0, 0
+    while tokens < most:
+        # Room for what is still to come, but at least half of it for what was written.
+        kept = written[-(room - min(most - tokens, room // 2)) :]
+        ids = [*prompt.wish, *kept]
+        limit = min(most, tokens + loaded.context - len(ids))
+        chunks, read = -(-len(ids) // genai.CHUNK), 0
+        for token in genai.generate(
+            loaded,
+            ids,
+            seed=(seed + turn) % 2**32,
+            max_new_tokens=most - tokens,
+            temperature=float(values["temperature"]),
+            top_p=float(values["top_p"]),
+            min_p=float(values["min_p"]),
+            repetition_penalty=float(values["repetition_penalty"]),
+            history=written,
+            first=first,
+        ):
+            if token is None:
+                read += 1
+                if turn == 0:
+                    done = _LOADED + (_READ - _LOADED) * min(1.0, read / chunks)
+                yield Progress("reading", read, chunks, done)
+                continue
+            first = None
+            tokens += 1
+            written.append(token)
+            grown = page.add(reader.push(token))
+            if grown:
+                yield TextPreview(grown)
+            part = min(1.0, max(page.words / length, tokens / most))
+            done = max(done, _READ + (_WRITTEN - _READ) * part)
+            yield Progress("writing", min(page.words, length), length, done)
+            if page.full:
+                return
+        if tokens < limit:
+            return  # the model has ended the text
+        turn += 1
+    rest = page.cut()
+    if rest:
+        yield TextPreview(rest)
+
+
+def _save(file: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    part = file.with_name(file.name + ".part")
+    try:
+        part.write_bytes(data)
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _summary(text: str, values: dict[str, Value]) -> dict[str, str | int]:
+    """What a list shows of a text."""
+    named = str(values["prompt"]).strip() or str(values["words"]).strip() or text
+    title = _shortened(_spaced(named.strip().split("\n")[0]), 48).rstrip(".,;:")
+    return {
+        "excerpt": _shortened(_spaced(text), 300),
+        "words": count_words(text),
+        "title": title[:1].upper() + title[1:],
+    }
+
+
+def _shortened(text: str, limit: int) -> str:
+    """A text of at most `limit` characters, cut between words where that can be."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut) + "…"
