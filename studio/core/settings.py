@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from studio.core.controls import Value
 from studio.core.files import write_atomic
@@ -57,13 +57,20 @@ class Settings:
         return replace(self, last_values={**self.last_values, family: dict(values)})
 
 
+class Loaded(NamedTuple):
+    """The settings, and what of their file could not be used."""
+
+    settings: Settings
+    notices: tuple[Notice, ...] = ()
+
+
 class SettingsFile:
     """The settings on the disk: read with patience, written whole."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load(self) -> tuple[Settings, tuple[Notice, ...]]:
+    def load(self) -> Loaded:
         """The settings, and what of the file could not be used. Never raises for its content.
 
         A single bad value falls back to its default; a file that is no settings file at all is
@@ -74,14 +81,13 @@ class SettingsFile:
                 return self._start_over("it is far too large")
             data = json.loads(self.path.read_bytes().decode("utf-8"))
         except FileNotFoundError:
-            return Settings(), ()
+            return Loaded(Settings())
         except OSError as error:
-            return Settings(), (
-                Notice(
-                    f"The settings could not be read ({error.strerror or type(error).__name__}).",
-                    f"Check {self.path}. The standard settings are used until then.",
-                ),
+            notice = Notice(
+                f"The settings could not be read ({error.strerror or type(error).__name__}).",
+                f"Check {self.path}. The standard settings are used until then.",
             )
+            return Loaded(Settings(), (notice,))
         except (ValueError, RecursionError):
             return self._start_over("it is damaged")
         if not isinstance(data, dict) or not _shallow(data):
@@ -98,16 +104,17 @@ class SettingsFile:
         text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=True)
         write_atomic(self.path, text.encode("ascii") + b"\n")
 
-    def _start_over(self, why: str) -> tuple[Settings, tuple[Notice, ...]]:
+    def _start_over(self, why: str) -> Loaded:
         bad = self.path.with_name(self.path.name + ".bad")
         hint = "The standard settings are used."
         with contextlib.suppress(OSError):
             self.path.replace(bad)
             hint += f" The old file is kept as {bad}."
-        return Settings(), (Notice(f"The settings file could not be used: {why}.", hint),)
+        notice = Notice(f"The settings file could not be used: {why}.", hint)
+        return Loaded(Settings(), (notice,))
 
 
-def _from_dict(data: Mapping[str, Any]) -> tuple[Settings, tuple[Notice, ...]]:
+def _from_dict(data: Mapping[str, Any]) -> Loaded:
     good: dict[str, Any] = {}
     bad: list[str] = []
     for name, fits in _FITS.items():
@@ -129,7 +136,7 @@ def _from_dict(data: Mapping[str, Any]) -> tuple[Settings, tuple[Notice, ...]]:
         )
         for name in bad
     )
-    return Settings(**good, extra=extra), notices
+    return Loaded(Settings(**good, extra=extra), notices)
 
 
 def _last_values(data: object) -> tuple[dict[str, dict[str, Value]], bool]:
