@@ -127,13 +127,9 @@ class Form(QWidget):
         return block
 
     def _add(self, grid: QGridLayout, control: AnyControl) -> None:
-        field: Field | FileField
-        if isinstance(control, FILE_CONTROLS):
-            field = FileField(control)
-            shown, focused = field, field.button
-        else:
-            field = field_for(control)
-            shown, focused = field.row, field.widget
+        field = FileField(control) if isinstance(control, FILE_CONTROLS) else field_for(control)
+        shown: QWidget = field if isinstance(field, FileField) else field.row
+        focused: QWidget = field.button if isinstance(field, FileField) else field.widget
         words = said(control.label)
         label = QLabel(words.replace("&", "&&"))
         label.setProperty("role", "muted")

@@ -39,10 +39,10 @@ class _Still(QObject):
     """Keeps the wheel from changing a setting that is only scrolled past."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget):
-            if not watched.hasFocus():
-                event.ignore()
-                return True
+        passing = isinstance(watched, QWidget) and not watched.hasFocus()
+        if event.type() == QEvent.Type.Wheel and passing:
+            event.ignore()
+            return True
         return False
 
 

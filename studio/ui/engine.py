@@ -1,0 +1,446 @@
+"""The lanes and the queue as the panes see them; every signal comes on the main thread."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.core.controls import complete
+from studio.core.errors import StudioError
+from studio.core.family import KINDS, FamilySpec, Kind, Unavailable
+from studio.core.messages import (
+    Cancelled,
+    DeviceReport,
+    Done,
+    Ending,
+    Failed,
+    Memory,
+    Output,
+    Progress,
+)
+from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
+from studio.engine.supervisor import Supervisor
+from studio.library import Item, Library
+from studio.models import Store
+from studio.ui.lane import Begin, Lane, LaneState
+from studio.ui.mailbox import Mailbox
+from studio.ui.queue import Entry, JobState, JobView, Resumed
+
+__all__ = ["Engine", "JobState", "JobView", "LaneState", "Resumed"]
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Engine(QObject):
+    """Three lanes, a stored queue each, and the way of what is made into the library."""
+
+    hello = Signal(str)
+    """Lane: its families are known now."""
+    lane_changed = Signal(str)
+    """Lane: its state or its memory changed."""
+    queue_changed = Signal(str)
+    """Lane: jobs were added, moved, begun, or are gone."""
+    progressed = Signal(str)
+    """Job id: ask `job` for it."""
+    previewed = Signal(str, object)
+    """Job id, Preview. Pictures that nobody saw in time are left out."""
+    made = Signal(str, object)
+    """Job id, Item: it is in the library already."""
+    ended = Signal(str, object)
+    """Job id, Done | Cancelled | Failed. Everything it made was told before."""
+    gave_up = Signal(str)
+    """Lane: it crashed too often and is down until `restart`."""
+    resumed = Signal(object)
+    """Resumed: what the last run of the program left."""
+
+    def __init__(
+        self,
+        library: Library,
+        store: Store,
+        *,
+        cache: Path | None = None,
+        device: Callable[[], DeviceChoice] = DeviceChoice,
+        mark_ai: Callable[[], bool] = lambda: True,
+        begin: Begin = Supervisor,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._library = library
+        self._store = store
+        self._cache = cache
+        self._device = device
+        self._mark_ai = mark_ai
+        self._jobs: dict[str, Entry] = {}
+        self._waiting: dict[Kind, list[Entry]] = {k: [] for k in KINDS}
+        self._current: dict[Kind, Entry | None] = dict.fromkeys(KINDS)
+        self._known_models: set[str] = set()
+        self._closed = False
+        # Whatever touches the disk is done here, in order; the answers come as mail.
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
+        self._mail = Mailbox(lambda act: act(), self)
+        self._lanes: dict[Kind, Lane] = {}
+        for kind in KINDS:
+            lane = Lane(kind, begin, self)
+            self._lanes[kind] = lane
+            lane.hello.connect(partial(self.hello.emit, kind))
+            lane.changed.connect(partial(self._lane_changed, kind))
+            lane.reported.connect(self._reported)
+            lane.finished.connect(self._finished)
+            lane.gave_up.connect(partial(self.gave_up.emit, kind))
+
+    # What is known of the lanes.
+
+    def families(self, kind: Kind) -> tuple[FamilySpec, ...]:
+        """What the lane can run; empty until it said Hello."""
+        return self._lanes[kind].families
+
+    def family(self, family_id: str) -> FamilySpec | None:
+        return next(
+            (f for lane in self._lanes.values() for f in lane.families if f.id == family_id), None
+        )
+
+    def unavailable(self, kind: Kind) -> tuple[Unavailable, ...]:
+        return self._lanes[kind].unavailable
+
+    def state(self, kind: Kind) -> LaneState:
+        return self._lanes[kind].state
+
+    def device(self) -> DeviceReport | None:
+        """The machine as an engine found it; None until one stands."""
+        return next((lane.device for lane in self._lanes.values() if lane.device), None)
+
+    def memory(self, kind: Kind) -> Memory | None:
+        return self._lanes[kind].memory
+
+    def pid(self, kind: Kind) -> int | None:
+        """The process of the lane."""
+        return self._lanes[kind].pid
+
+    # What can be asked for.
+
+    def submit(self, recipe: Recipe, files: Mapping[str, Path] | None = None) -> str:
+        """Queue a recipe and give the job's id; `files` are the inputs by name.
+
+        Raises StudioError for bad values, a missing file, an unknown family or model. Where the
+        lane has not said Hello yet, values are checked when the job's turn comes.
+        """
+        lane = self._lanes[recipe.kind]
+        if lane.known:
+            recipe = self._completed(recipe)
+        if recipe.model not in self._known_models:
+            self._known_models.add(self._store.find(recipe.model).id)
+        for path in (files or {}).values():
+            if not path.is_file():
+                raise StudioError(f"“{path.name}” is not there.", "Choose the file again.")
+        entry = Entry(uuid.uuid4().hex, recipe, dict(files or {}))
+        self._jobs[entry.id] = entry
+        self._waiting[recipe.kind].append(entry)
+        self._keep(partial(self._store_job, entry), partial(self._stored, entry), entry)
+        self.queue_changed.emit(recipe.kind)
+        lane.start()
+        return entry.id
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job or take it out of the queue. One that is gone already is no matter."""
+        entry = self._jobs.get(job_id)
+        if entry is None or entry.state == "cancelling":
+            return
+        if entry in self._waiting[entry.lane]:
+            self._end(entry, Cancelled())
+        elif entry.in_engine:
+            entry.state = "cancelling"
+            self.progressed.emit(job_id)
+            self._lanes[entry.lane].cancel()
+        else:  # being prepared, or done and being taken into the library
+            self._end(entry, Cancelled())
+
+    def cancel_all(self, kind: Kind | None = None) -> None:
+        """Every job of a lane, or of all; the waiting ones first, so that none begins."""
+        for view in reversed(self.jobs(kind)):
+            self.cancel(view.id)
+
+    def move(self, job_id: str, by: int) -> None:
+        """Move a waiting job by so many places, later for a positive number."""
+        entry = self._jobs.get(job_id)
+        if entry is None or entry not in self._waiting[entry.lane]:
+            return
+        queue = self._waiting[entry.lane]
+        old = queue.index(entry)
+        new = max(0, min(len(queue) - 1, old + by))
+        if new == old:
+            return
+        queue.insert(new, queue.pop(old))
+        following = queue[new + 1].id if new + 1 < len(queue) else None
+        self._keep(partial(self._library.jobs.move, entry.id, following))
+        self.queue_changed.emit(entry.lane)
+
+    def job(self, job_id: str) -> JobView | None:
+        """A job as it is now; None when it has ended."""
+        entry = self._jobs.get(job_id)
+        if entry is None:
+            return None
+        queue = self._waiting[entry.lane]
+        return entry.view(queue.index(entry) + 1 if entry in queue else 0)
+
+    def jobs(self, kind: Kind | None = None) -> tuple[JobView, ...]:
+        """Running ones first, then the waiting ones in their order, lane by lane."""
+        return tuple(self._views(kind))
+
+    def warm(self, kind: Kind) -> None:
+        """Start the lane, quietly, before somebody needs it."""
+        if not self._closed:
+            self._lanes[kind].start()
+
+    def restart(self, kind: Kind) -> None:
+        """A fresh engine for the lane, also after it gave up."""
+        self._lanes[kind].restart()
+
+    def unload(self, kind: Kind) -> None:
+        """Let the lane's engine drop the models that it keeps loaded."""
+        self._lanes[kind].unload()
+
+    def resume(self) -> None:
+        """At the start of the program: repair the library, take up the stored queue."""
+        jobs = self._library.jobs
+
+        def read() -> Resumed:
+            recovered = self._library.recover()
+            return Resumed(tuple(jobs.list()), tuple(jobs.interrupted()), recovered)
+
+        self._keep(read, self._resume)
+
+    def make_interrupted(self, job_id: str) -> None:
+        """Put a job that the last run left unfinished at the head of its lane."""
+        jobs = self._library.jobs
+        self._keep(partial(jobs.again, job_id), lambda job: self._adopt(job.id, job.recipe, True))
+
+    def forget_interrupted(self, job_id: str) -> None:
+        """The person does not want it again."""
+        self._keep(partial(self._library.jobs.remove, job_id))
+
+    def close(self) -> None:
+        """End the engines; what is made goes into the library, what waits stays in the queue."""
+        if self._closed:
+            return
+        self._closed = True
+        for lane in self._lanes.values():
+            lane.close()
+        self._keeper.shutdown(wait=True)
+        self._mail.close()
+
+    # How a job goes.
+
+    def _store_job(self, entry: Entry) -> Recipe:  # on the keeper
+        refs: dict[str, InputRef] = dict(entry.recipe.inputs)
+        for name, path in entry.files.items():
+            refs[name] = self._library.add_input(path)
+        recipe = replace(entry.recipe, inputs=refs)
+        self._library.jobs.add(entry.id, recipe)
+        return recipe
+
+    def _stored(self, entry: Entry, recipe: Recipe) -> None:
+        entry.recipe, entry.stored = recipe, True
+        if entry.id in self._jobs:
+            self._feed(entry.lane)
+
+    def _feed(self, kind: Kind) -> None:
+        """Give the lane its next job, where it has none and one is there."""
+        queue = self._waiting[kind]
+        if self._closed or self._lanes[kind].state != "ready" or self._current[kind] or not queue:
+            return
+        entry = queue[0]
+        if not entry.stored:
+            return  # its turn comes when it is
+        queue.pop(0)
+        self._current[kind] = entry
+        entry.state, entry.phase = "running", "starting"
+        self.queue_changed.emit(kind)
+        try:
+            entry.recipe = self._completed(entry.recipe)
+        except StudioError as error:
+            self._end(entry, Failed(error.message, error.hint))
+            return
+        self._keep(partial(self._prepare, entry), partial(self._run, entry), entry)
+
+    def _prepare(self, entry: Entry) -> Job:  # on the keeper
+        model = self._store.find(entry.recipe.model)
+        inputs: dict[str, Path] = {}
+        for name, ref in entry.recipe.inputs.items():
+            found = self._library.input_path(ref)
+            if found is None:
+                raise StudioError(
+                    self.tr("The file “{name}” that goes into this is not here.").format(
+                        name=ref.name
+                    ),
+                    self.tr("Choose the file again and make it anew."),
+                )
+            inputs[name] = found
+        folder = self._library.job_folder(entry.id)
+        self._library.jobs.start(entry.id)
+        return Job(
+            id=entry.id,
+            recipe=entry.recipe,
+            folder=folder,
+            model=model.path,
+            inputs=inputs,
+            device=self._device(),
+            cache=self._cache,
+            mark_ai=self._mark_ai(),
+        )
+
+    def _run(self, entry: Entry, job: Job) -> None:
+        if self._current[entry.lane] is not entry:
+            return  # cancelled meanwhile
+        lane = self._lanes[entry.lane]
+        if lane.state != "ready":  # it died meanwhile; the next one gets the job
+            self._current[entry.lane] = None
+            entry.state, entry.phase = "waiting", ""
+            self._waiting[entry.lane].insert(0, entry)
+            self.queue_changed.emit(entry.lane)
+            return
+        entry.begin()
+        lane.run(job)
+
+    def _reported(self, job_id: str, news: object) -> None:
+        entry = self._jobs.get(job_id)
+        if entry is None:
+            return
+        if isinstance(news, Progress):
+            entry.progress(news)
+            self.progressed.emit(job_id)
+        elif isinstance(news, Output):
+            entry.taking += 1
+            self._keep(partial(self._library.take_in, news), partial(self._taken, entry), entry)
+        else:
+            self.previewed.emit(job_id, news)
+
+    def _taken(self, entry: Entry, item: Item) -> None:
+        entry.taking -= 1
+        # Also of a job that was cancelled: what is made is made.
+        self.made.emit(entry.id, item)
+        self._settle(entry)
+
+    def _finished(self, job_id: str, ending: Ending) -> None:
+        entry = self._jobs.get(job_id)
+        if entry is None:
+            return
+        if isinstance(ending, Failed) and ending.detail:
+            log.warning("job %s failed: %s\n%s", job_id, ending.message, ending.detail)
+        entry.in_engine = False
+        entry.ending = ending
+        self._current[entry.lane] = None
+        if isinstance(ending, Cancelled):
+            self._end(entry, ending)
+        else:
+            self._settle(entry)
+            self._feed(entry.lane)
+
+    def _settle(self, entry: Entry) -> None:
+        """End a job that the engine is done with, once all that it made is in the library."""
+        if entry.ending is not None and entry.taking == 0 and entry.id in self._jobs:
+            self._end(entry, entry.ending)
+
+    def _end(self, entry: Entry, ending: Done | Cancelled | Failed) -> None:
+        if self._jobs.pop(entry.id, None) is None:
+            return
+        with suppress(ValueError):
+            self._waiting[entry.lane].remove(entry)
+        if self._current[entry.lane] is entry:
+            self._current[entry.lane] = None
+        self._keep(partial(self._forget, entry.id))
+        self.queue_changed.emit(entry.lane)
+        self.ended.emit(entry.id, ending)
+        self._feed(entry.lane)
+
+    def _forget(self, job_id: str) -> None:  # on the keeper, after all its outputs
+        self._library.jobs.remove(job_id)
+        self._library.discard_job(job_id)
+
+    def _resume(self, resumed: Resumed) -> None:
+        for job in resumed.waiting:
+            self._adopt(job.id, job.recipe, False)
+        self.resumed.emit(resumed)
+
+    def _adopt(self, job_id: str, recipe: Recipe, first: bool) -> None:
+        if job_id in self._jobs:
+            return
+        entry = Entry(job_id, recipe, stored=True)
+        self._jobs[job_id] = entry
+        queue = self._waiting[entry.lane]
+        queue.insert(0 if first else len(queue), entry)
+        self.queue_changed.emit(entry.lane)
+        self._lanes[entry.lane].start()
+        self._feed(entry.lane)
+
+    def _completed(self, recipe: Recipe) -> Recipe:
+        """The recipe with every value checked and there. Raises StudioError."""
+        spec = next((f for f in self.families(recipe.kind) if f.id == recipe.family), None)
+        if spec is None:
+            missing = {u.id: u.reason for u in self.unavailable(recipe.kind)}
+            raise StudioError(
+                self.tr("“{family}” cannot be run here.").format(family=recipe.family[:60]),
+                missing.get(recipe.family) or self.tr("Choose another model, or update Triptych."),
+            )
+        return replace(recipe, values=complete(spec.controls, recipe.values))
+
+    def _lane_changed(self, kind: Kind) -> None:
+        self.lane_changed.emit(kind)
+        self._feed(kind)
+
+    def _views(self, kind: Kind | None) -> Iterator[JobView]:
+        for lane in KINDS:
+            if kind in (None, lane):
+                queue = self._waiting[lane]
+                for entry in self._jobs.values():
+                    if entry.lane == lane and entry not in queue:
+                        yield entry.view(0)
+                for place, entry in enumerate(queue, 1):
+                    yield entry.view(place)
+
+    def _keep(
+        self,
+        work: Callable[[], T],
+        then: Callable[[T], None] | None = None,
+        entry: Entry | None = None,
+    ) -> None:
+        """Do `work` on the keeper, then `then` on the main thread; a failure ends `entry`."""
+
+        def keep() -> None:
+            try:
+                result = work()
+            except StudioError as error:
+                failed = Failed(error.message, error.hint)
+            except Exception:
+                log.exception("the keeper failed")
+                failed = Failed(
+                    self.tr("This could not be kept in the library."),
+                    self.tr("Try again. The log, found in Settings, says more."),
+                    ours=True,
+                )
+            else:
+                if then is not None:
+                    self._mail.post(partial(then, result))
+                return
+            if entry is not None:
+                self._mail.post(partial(self._unkept, entry, failed))
+
+        if not self._closed:
+            self._keeper.submit(keep)
+
+    def _unkept(self, entry: Entry, failed: Failed) -> None:
+        entry.taking = max(0, entry.taking - 1)
+        if entry.in_engine:
+            # The disk is full, most likely: what is still being made could not be kept either.
+            entry.ending = failed
+            self._lanes[entry.lane].cancel()
+        self._end(entry, failed)
