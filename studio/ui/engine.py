@@ -21,7 +21,6 @@ from studio.core.messages import (
     Cancelled,
     DeviceReport,
     Done,
-    Ending,
     Failed,
     Memory,
     Output,
@@ -84,7 +83,7 @@ class Engine(QObject):
         self._waiting: dict[Kind, list[Entry]] = {k: [] for k in KINDS}
         self._current: dict[Kind, Entry | None] = dict.fromkeys(KINDS)
         self._known_models: set[str] = set()
-        self._closed = False
+        self._closing = self._closed = False
         # Whatever touches the disk is done here, in order; the answers come as mail.
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
         self._mail = Mailbox(lambda act: act(), self)
@@ -198,7 +197,7 @@ class Engine(QObject):
 
     def warm(self, kind: Kind) -> None:
         """Start the lane, quietly, before somebody needs it."""
-        if not self._closed:
+        if not self._closing:
             self._lanes[kind].start()
 
     def restart(self, kind: Kind) -> None:
@@ -230,11 +229,14 @@ class Engine(QObject):
 
     def close(self) -> None:
         """End the engines; what is made goes into the library, what waits stays in the queue."""
-        if self._closed:
+        if self._closing:
             return
-        self._closed = True
+        self._closing = True
         for lane in self._lanes.values():
             lane.close()
+        self._keeper.submit(int).result()
+        self._mail.flush()  # what was finished just now is not "interrupted" at the next start
+        self._closed = True
         self._keeper.shutdown(wait=True)
         self._mail.close()
 
@@ -256,7 +258,8 @@ class Engine(QObject):
     def _feed(self, kind: Kind) -> None:
         """Give the lane its next job, where it has none and one is there."""
         queue = self._waiting[kind]
-        if self._closed or self._lanes[kind].state != "ready" or self._current[kind] or not queue:
+        free = self._lanes[kind].state == "ready" and self._current[kind] is None
+        if self._closing or not free or not queue:
             return
         entry = queue[0]
         if not entry.stored:
@@ -330,9 +333,9 @@ class Engine(QObject):
         self.made.emit(entry.id, item)
         self._settle(entry)
 
-    def _finished(self, job_id: str, ending: Ending) -> None:
+    def _finished(self, job_id: str, ending: object) -> None:
         entry = self._jobs.get(job_id)
-        if entry is None:
+        if entry is None or not isinstance(ending, Done | Cancelled | Failed):
             return
         if isinstance(ending, Failed) and ending.detail:
             log.warning("job %s failed: %s\n%s", job_id, ending.message, ending.detail)
