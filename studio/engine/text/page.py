@@ -9,7 +9,8 @@ OVERRUN = 40
 
 # Chinese and Japanese are written without spaces: there a character is counted as a word.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
+_CJK_MARKS = "\u3000-\u303f\uff00-\uff0f\uff1a-\uff20"
+_WORD = re.compile(rf"[{_CJK}]|[^\s{_CJK}{_CJK_MARKS}]+")
 _CLOSING = "\"'”’»)\\]*_"
 _END = re.compile(
     rf"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)[.!?…؟।][{_CLOSING}]*(?=\s+(\S))"
