@@ -1,0 +1,1 @@
+"""Processes are killed at every moment; nothing may be lost."""
