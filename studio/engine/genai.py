@@ -213,6 +213,8 @@ def _state(loaded: Loaded, length: int) -> Any:
 
 
 def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
+    import numpy as np
+
     config = _read_config(folder)
     model_part = config["model"]
     tokenizer_file = folder / "tokenizer.json"
@@ -236,8 +238,12 @@ def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
         shared_cache=config.get("search", {}).get("past_present_share_buffer") is True,
     )
     try:
-        _state(loaded, 2)  # a graph that is no decoder shows here, not in the midst of a text
+        # One token: a graph that cannot be run shows here, not in the midst of a text.
+        state = _state(loaded, 2)
+        state.append_tokens(np.zeros(1, dtype=np.int32))
+        state.get_logits()
     except Exception as error:
+        _raise_memory(error)
         raise _not_a_language_model(folder) from error
     return loaded
 
@@ -259,13 +265,19 @@ def _open_model(folder: Path, threads: int, providers: Sequence[str]) -> tuple[A
             config.append_provider("cuda")
         model = og.Model(config)
     except Exception as error:
-        if "out of memory" in str(error).lower() or "bad_alloc" in str(error):
-            raise MemoryError(str(error)) from error
+        _raise_memory(error)
         if "model_type" in str(error).lower() or "unsupported" in str(error).lower():
             raise _not_a_language_model(folder) from error
         raise _damaged(folder, "one of its files is damaged or cut short") from error
     on_gpu = str(model.device_type).upper() == "CUDA"
     return model, device.CUDA if on_gpu else device.CPU
+
+
+def _raise_memory(error: Exception) -> None:
+    """Raise MemoryError where that is what genai means: a model too large is not a damaged one."""
+    said = str(error).lower()
+    if any(words in said for words in ("out of memory", "bad_alloc", "failed to allocate")):
+        raise MemoryError(str(error)) from error
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
