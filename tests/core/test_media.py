@@ -97,7 +97,9 @@ def save(folder: Path, data: bytes, suffix: str) -> Path:
 
 
 @pytest.mark.parametrize("suffix", CLEAN)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(record=records)
 def test_what_goes_in_comes_out_and_goes_away(tmp_path: Path, suffix: str, record: Record) -> None:
     data = media.embed(CLEAN[suffix], suffix, record)
@@ -280,7 +282,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.integers(0, len(data)))])
 
 
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None)
 @given(data=st.builds(bytes.__add__, heads, st.binary(max_size=200)) | mutated())
 @example(b"---\ntriptych: " + b"[" * 100_000 + b"\n---\n")
 @example(b"---\ntriptych: " + b"9" * 5_000 + b"\n---\n")
@@ -302,7 +304,7 @@ def test_foreign_bytes_raise_nothing_but_studio_error(data: bytes) -> None:
                 pass
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(record=records)
 def test_a_record_is_one_printable_line(record: Record) -> None:
     text = record.to_json()
@@ -318,7 +320,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     key=st.sampled_from(["software", "recipe", "provider", "edited", "digital_source_type"]),
     value=json_values,

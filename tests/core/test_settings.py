@@ -146,7 +146,7 @@ def sorted_json(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     raw=st.binary(max_size=60)
     | st.dictionaries(keys, json_values).map(lambda d: json.dumps(d).encode())

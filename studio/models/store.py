@@ -1,0 +1,193 @@
+"""The models on this computer: folders in the ecosystem's own layouts, known by their contents."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from studio.core.errors import StudioError
+from studio.core.family import FamilySpec, Kind
+from studio.core.recipe import Recipe
+from studio.models.card import Card
+from studio.models.inspect import problem_of
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+_KINDS: dict[str, Kind] = {
+    "abc-notation": "audio",
+    "text-to-audio": "audio",
+    "text-to-speech": "audio",
+    "text-to-music": "audio",
+    "text-to-image": "image",
+    "unconditional-image-generation": "image",
+    "image-to-image": "image",
+    "text-generation": "text",
+    "text2text-generation": "text",
+}
+"""What a card's words say of a model's kind; earlier ones win: a tune is written as text too."""
+
+_LAYOUTS: dict[str, Kind] = {"model_index.json": "image", "genai_config.json": "text"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledModel:
+    """A model's folder and what its card says."""
+
+    id: str
+    """The folder's name; what a recipe calls it."""
+    title: str
+    kind: Kind | None
+    """None where neither the card nor the layout tells."""
+    path: Path
+    licence: str
+    source: str
+    """A URL, or words."""
+    size: int
+    """Bytes on the disk."""
+    card: str
+    """The card's Markdown."""
+    tags: tuple[str, ...]
+    pipeline_tag: str
+    starter: bool
+    """Ships with the program, and cannot be removed."""
+    problem: str = ""
+    """Why it cannot be used, in one sentence; empty where it can."""
+    hint: str = ""
+
+
+class Store:
+    """The models in some folders; where a name is in two of them, the first folder's counts.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = tuple(folders)
+        self._lock = threading.Lock()
+        self._known: dict[Path, tuple[Stamp, InstalledModel]] = {}
+
+    def installed(self) -> list[InstalledModel]:
+        """Every model's folder as it is now, those that cannot be used with their problem."""
+        found: dict[str, InstalledModel] = {}
+        twins: list[InstalledModel] = []
+        with self._lock:
+            known, self._known = self._known, {}
+            for number, folder in enumerate(self.folders):
+                for path in _subfolders(folder):
+                    model = self._read(path, number == 0, known)
+                    # Two names that differ by case are one on most systems.
+                    if model.id.casefold() in found:
+                        twins.append(
+                            replace(
+                                model,
+                                problem=f"There is another model called “{model.id}”.",
+                                hint="Rename one of the two folders.",
+                            )
+                        )
+                    else:
+                        found[model.id.casefold()] = model
+        return [*found.values(), *twins]
+
+    def find(self, model_id: str) -> InstalledModel | None:
+        """The model that a recipe calls `model_id`, usable or not; None where there is none."""
+        return next((m for m in self.installed() if m.id == model_id), None)
+
+    def fitting(self, spec: FamilySpec) -> list[InstalledModel]:
+        """The models that a family can run, the starter models first."""
+        return [m for m in self.installed() if fits(spec, m)]
+
+    def default_for(self, spec: FamilySpec) -> InstalledModel | None:
+        """What a family runs when nobody has chosen."""
+        return next(iter(self.fitting(spec)), None)
+
+    @staticmethod
+    def fits(spec: FamilySpec, model: InstalledModel) -> bool:
+        """Whether a family can run a model: the function `fits`, for those who hold a store."""
+        return fits(spec, model)
+
+    def _read(
+        self, path: Path, starter: bool, known: dict[Path, tuple[Stamp, InstalledModel]]
+    ) -> InstalledModel:
+        try:
+            files = tuple(sorted(p for p in path.rglob("*") if p.is_file()))
+            stamp = tuple(
+                (p.relative_to(path).as_posix(), (s := p.stat()).st_size, s.st_mtime_ns)
+                for p in files
+            )
+            if path in known and known[path][0] == stamp:
+                model = known[path][1]
+            else:
+                model = _describe(path, files, sum(size for _, size, _ in stamp), starter)
+            self._known[path] = (stamp, model)
+            return model
+        except OSError as error:
+            model = _describe(path, (), 0, starter)
+            return replace(
+                model,
+                problem=f"It cannot be read ({error.strerror or type(error).__name__}).",
+                hint="Check the permissions of its folder.",
+            )
+
+
+def fits(spec: FamilySpec, model: InstalledModel) -> bool:
+    """Whether a family can run a model: no problem, the files it needs, the words of the card."""
+    if model.problem:
+        return False
+    words = {*model.tags, model.pipeline_tag}
+    if not words.issuperset(spec.tags) or words.intersection(spec.without_tags):
+        return False
+    return all(any(p.is_file() for p in model.path.glob(need)) for need in spec.needs)
+
+
+def families(model: InstalledModel, specs: Iterable[FamilySpec]) -> list[FamilySpec]:
+    """The families that can run a model."""
+    return [spec for spec in specs if fits(spec, model)]
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        inside = sorted(folder.iterdir(), key=lambda p: p.name.casefold())
+        return [p for p in inside if p.is_dir() and not p.name.startswith(".")]
+    except OSError:
+        return []  # no such folder yet: nothing has been installed
+
+
+def _describe(path: Path, files: tuple[Path, ...], size: int, starter: bool) -> InstalledModel:
+    """What is known of a model's folder. Raises OSError where one of its files is unreadable."""
+    card = Card.read(path)
+    problem, hint = problem_of(path, files) if files else ("The folder is empty.", "Remove it.")
+    if not problem and card.problem:
+        # Without its tags a model could be taken for one of another family.
+        problem, hint = card.problem, "Mend its README.md, or get the model again."
+    if not _nameable(path.name):
+        problem = "Its folder has a name that cannot stand in a recipe."
+        hint = "Rename it with letters, digits, dots and dashes."
+    words = (card.pipeline_tag, *card.tags)
+    kind = next((kind for word, kind in _KINDS.items() if word in words), None)
+    if kind is None:
+        kind = next((k for name, k in _LAYOUTS.items() if path / name in files), None)
+    return InstalledModel(
+        id=path.name,
+        title=card.title or path.name,
+        kind=kind,
+        path=path,
+        licence=card.licence or "not stated",
+        source=card.source or ("made by the Triptych project" if starter else "not stated"),
+        size=size,
+        card=card.text,
+        tags=card.tags,
+        pipeline_tag=card.pipeline_tag,
+        starter=starter,
+        problem=problem,
+        hint=hint,
+    )
+
+
+def _nameable(name: str) -> bool:
+    try:
+        Recipe.from_dict({"kind": "text", "family": "any", "model": name, "seed": 0})
+    except StudioError:
+        return False
+    return True
