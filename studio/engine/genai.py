@@ -11,12 +11,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import StudioError
 from studio.core.recipe import Job
 from studio.engine import device
 from studio.engine.sampling import Sampler
+from studio.engine.tokenizer import JsonTokenizer, Tokenizer
 from studio.engine.workbench import Workbench, folder_stamp
 
 if TYPE_CHECKING:
@@ -30,37 +31,6 @@ _MAX_CONFIG = 8 << 20
 """Bytes; some tokenizer settings list every token."""
 _CODE_KEYS = frozenset({"custom_ops_library", "library_path"})
 """Settings of genai that make it load native code; a model folder may hold weights, not code."""
-
-
-class Tokenizer(Protocol):
-    """Text to token ids and back."""
-
-    def encode(self, text: str, *, special: bool = False) -> list[int]:
-        """Ids of `text`, markers of special tokens in it (`</s>`) read as what they mark.
-
-        With `special`, framed as the model wants a whole text (for instance `<s>` before it).
-        """
-        ...
-
-    def encode_plain(self, text: str) -> list[int]:
-        """Ids of a person's words: nothing in them is taken for a special token."""
-        ...
-
-    def without_markers(self, text: str) -> str:
-        """A person's words without what would be read as a special token."""
-        ...
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of `ids` without special tokens; U+FFFD where bytes make no character (yet)."""
-        ...
-
-    def id_of(self, token: str) -> int | None:
-        """The id of one token as it stands in the vocabulary."""
-        ...
-
-    def spaced(self) -> npt.NDArray[np.intp]:
-        """Ids of the tokens that begin with a space."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,33 +143,6 @@ def generate(
             state.generate_next_token()
 
 
-class Detokenizer:
-    """Turns tokens into text piece by piece: the pieces joined are the text of all tokens.
-
-    A piece is held back while its last bytes make no whole character. Each new token is decoded
-    together with those of the piece before, since a tokenizer may add or drop a space at the
-    start of what it decodes (the method of text-generation-inference and vLLM).
-    """
-
-    def __init__(self, tokenizer: Tokenizer, before: Sequence[int] = ()) -> None:
-        """`before`: what the text follows on; only its end matters."""
-        self._tokenizer = tokenizer
-        self._ids: list[int] = list(before[-8:])
-        self._known = len(self._ids)
-        """So many of the ids are known to the reader already."""
-
-    def push(self, token: int) -> str:
-        """The text that `token` completes; often empty."""
-        self._ids.append(token)
-        old = self._tokenizer.decode(self._ids[: self._known])
-        new = self._tokenizer.decode(self._ids)
-        if len(new) <= len(old) or new.endswith("�"):
-            return ""
-        del self._ids[: self._known]
-        self._known = len(self._ids)
-        return new[len(old) :]
-
-
 def _state(loaded: Loaded, length: int) -> Any:
     """A fresh onnxruntime_genai.Generator for `length` tokens in all."""
     import onnxruntime_genai as og
@@ -221,7 +164,7 @@ def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
     if not tokenizer_file.is_file():
         raise _damaged(folder, "tokenizer.json is missing")
     try:
-        tokenizer = _JsonTokenizer(tokenizer_file)
+        tokenizer = JsonTokenizer(tokenizer_file)
     except Exception as error:  # tokenizers raises bare Exception for whatever it cannot parse
         raise _damaged(folder, "tokenizer.json cannot be read") from error
     model, provider = _open_model(folder, threads, providers)
@@ -361,52 +304,3 @@ def _not_a_language_model(folder: Path) -> StudioError:
     return StudioError(
         f"“{folder.name}” is not a language model that can be run here.", "Choose another model."
     )
-
-
-class _JsonTokenizer:
-    """A `tokenizer.json` through the tokenizers library, which is imported in 30 ms."""
-
-    def __init__(self, path: Path) -> None:
-        from tokenizers import Tokenizer as Rust
-
-        text = path.read_text("utf-8")
-        self._rendered = Rust.from_str(text)
-        self._plain = Rust.from_str(text)
-        self._plain.encode_special_tokens = True
-        for tokenizer in (self._rendered, self._plain):
-            # A folder may ask for a fixed length; a text has the length it has.
-            tokenizer.no_padding()
-            tokenizer.no_truncation()
-
-    def encode(self, text: str, *, special: bool = False) -> list[int]:
-        return list(self._rendered.encode(text, add_special_tokens=special).ids)
-
-    def encode_plain(self, text: str) -> list[int]:
-        return list(self._plain.encode(text, add_special_tokens=False).ids)
-
-    def without_markers(self, text: str) -> str:
-        markers = [
-            added.content
-            for added in self._rendered.get_added_tokens_decoder().values()
-            if added.special and added.content
-        ]
-        before = ""
-        while before != text:  # taking one out may put another together
-            before = text
-            for marker in markers:
-                text = text.replace(marker, "")
-        return text
-
-    def id_of(self, token: str) -> int | None:
-        found: int | None = self._rendered.token_to_id(token)
-        return found
-
-    def spaced(self) -> npt.NDArray[np.intp]:
-        import numpy as np
-
-        # Byte-level vocabularies write the space as Ġ, SentencePiece's as ▁.
-        vocabulary = self._rendered.get_vocab(with_added_tokens=False)
-        return np.array(sorted(i for t, i in vocabulary.items() if t[:1] in "Ġ▁ "), dtype=np.intp)
-
-    def decode(self, ids: Sequence[int]) -> str:
-        return str(self._rendered.decode(list(ids), skip_special_tokens=True))

@@ -23,6 +23,7 @@ from studio.core.record import Record
 from studio.engine import genai
 from studio.engine.text import template
 from studio.engine.text.page import OVERRUN, Page, count_words
+from studio.engine.tokenizer import Detokenizer
 
 if TYPE_CHECKING:
     from studio.engine.workbench import Workbench
@@ -271,7 +272,7 @@ def _write(
     first = None
     if str(values["start"]).endswith((" ", "\t")) and len(spaced := loaded.tokenizer.spaced()):
         first = spaced
-    reader = genai.Detokenizer(loaded.tokenizer, written or prompt.wish)
+    reader = Detokenizer(loaded.tokenizer, written or prompt.wish)
     done, tokens, turn = _LOADED, 0, 0
     while tokens < most:
         # Room for what is still to come, but at least half of it for what was written.

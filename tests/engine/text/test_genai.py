@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from studio.core.errors import StudioError
 from studio.core.recipe import DeviceChoice, Job, Recipe
 from studio.engine import genai
+from studio.engine.tokenizer import Detokenizer, JsonTokenizer, Tokenizer
 from studio.engine.workbench import Workbench
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    import tokenizers
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_seeds_are_kept_and_differ(loaded: genai.Loaded) -> None:
     assert one != other
 
 
-def metaspace() -> Tokenizer:
+def metaspace() -> tokenizers.Tokenizer:
     """A tokenizer that writes spaces as ▁ and unknown characters as bytes, as Llama 2's does."""
     from tokenizers import Tokenizer, decoders, models, normalizers
 
@@ -127,8 +128,8 @@ def metaspace_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def joined(tokenizer: genai.Tokenizer, ids: list[int], before: list[int]) -> str:
-    reader = genai.Detokenizer(tokenizer, before)
+def joined(tokenizer: Tokenizer, ids: list[int], before: list[int]) -> str:
+    reader = Detokenizer(tokenizer, before)
     return "".join(reader.push(token) for token in ids)
 
 
@@ -146,7 +147,7 @@ def test_pieces_of_text_are_whole(loaded: genai.Loaded, text: str, before: str) 
 def test_a_tokenizer_that_strips_the_first_space_loses_none(
     metaspace_file: Path, ids: list[int], tail: str
 ) -> None:
-    tokenizer = genai._JsonTokenizer(metaspace_file)
+    tokenizer = JsonTokenizer(metaspace_file)
     ids = [*ids, *(7 + byte for byte in tail.encode("utf-8"))]
     start = [3, 5]  # " foxes"
     whole = tokenizer.decode([*start, *ids])
