@@ -26,6 +26,8 @@ class Notice:
     hint: str
     kind: NoticeKind
     actions: tuple[Action, ...]
+    dismissed: Callable[[], None] | None = None
+    """Called when a person puts it away without any of the actions."""
 
 
 class Notices(QObject):
@@ -49,9 +51,10 @@ class Notices(QObject):
         hint: str = "",
         kind: NoticeKind = "error",
         actions: Sequence[Action] = (),
+        dismissed: Callable[[], None] | None = None,
     ) -> int:
         """Show a notice and give its id. The same words again replace what stands."""
-        notice = Notice(self._next, message, hint, kind, tuple(actions))
+        notice = Notice(self._next, message, hint, kind, tuple(actions), dismissed)
         self._next += 1
         kept = [n for n in self._shown if (n.message, n.hint) != (message, hint)]
         self._shown = [*kept, notice][-KEPT:]
@@ -62,9 +65,12 @@ class Notices(QObject):
         """Show what a StudioError says."""
         return self.show(error.message, error.hint)
 
-    def dismiss(self, notice: int) -> None:
+    def dismiss(self, notice: int, *, by_hand: bool = False) -> None:
         """Take one away; one that is gone already is no matter."""
-        kept = [n for n in self._shown if n.id != notice]
-        if len(kept) != len(self._shown):
-            self._shown = kept
-            self.changed.emit()
+        gone = next((n for n in self._shown if n.id == notice), None)
+        if gone is None:
+            return
+        self._shown.remove(gone)
+        self.changed.emit()
+        if by_hand and gone.dismissed is not None:
+            gone.dismissed()
