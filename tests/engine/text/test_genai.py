@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from studio.core.errors import StudioError
@@ -100,6 +101,39 @@ def test_seeds_are_kept_and_differ(loaded: genai.Loaded) -> None:
     one, again, other = (tokens(loaded, [1, 70, 90], 30, seed) for seed in (1, 1, 2))
     assert one == again
     assert one != other
+
+
+NAMES = ("model", "decoder", "filename", "context_length", "vocab_size", "eos_token_id", "search")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    | st.sampled_from(["model.onnx", "../model.onnx", "C:\\x", "a\0b"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(NAMES), inner, max_size=7),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    whole=JSON,
+    parts=st.dictionaries(st.sampled_from(NAMES[2:6]), JSON, max_size=4),
+    search=JSON,
+)
+def test_any_config_is_read_or_told(
+    whole: object, parts: dict[str, object], search: object, model: Path, tmp_path: Path
+) -> None:
+    good = json.loads((model / "genai_config.json").read_text("utf-8"))
+    graph = {"filename": parts.pop("filename", "model.onnx")}
+    nearly = {"model": {**good["model"], "decoder": graph, **parts}, "search": search}
+    (tmp_path / "model.onnx").write_bytes(b"x")
+    for config in (whole, nearly):
+        (tmp_path / "genai_config.json").write_text(json.dumps(config), "utf-8")
+        try:
+            read = genai._read_config(tmp_path)
+        except StudioError:
+            continue
+        assert 0 < read["model"]["context_length"] < 2**31
+        assert (tmp_path / read["model"]["decoder"]["filename"]).parent == tmp_path
 
 
 def metaspace() -> tokenizers.Tokenizer:
