@@ -29,7 +29,7 @@ from studio.core.messages import (
 from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.engine.supervisor import Supervisor
 from studio.library import Item, Library
-from studio.models import Store
+from studio.models import InstalledModel, Store
 from studio.ui.lane import Begin, Lane, LaneState
 from studio.ui.mailbox import Mailbox
 from studio.ui.queue import Entry, JobState, JobView, Resumed
@@ -137,7 +137,7 @@ class Engine(QObject):
         if lane.known:
             recipe = self._completed(recipe)
         if recipe.model not in self._known_models:
-            self._known_models.add(self._store.find(recipe.model).id)
+            self._known_models.add(self._model(recipe.model).id)
         for path in (files or {}).values():
             if not path.is_file():
                 raise StudioError(f"“{path.name}” is not there.", "Choose the file again.")
@@ -276,7 +276,7 @@ class Engine(QObject):
         self._keep(partial(self._prepare, entry), partial(self._run, entry), entry)
 
     def _prepare(self, entry: Entry) -> Job:  # on the keeper
-        model = self._store.find(entry.recipe.model)
+        model = self._model(entry.recipe.model)
         inputs: dict[str, Path] = {}
         for name, ref in entry.recipe.inputs.items():
             found = self._library.input_path(ref)
@@ -395,6 +395,23 @@ class Engine(QObject):
                 missing.get(recipe.family) or self.tr("Choose another model, or update Triptych."),
             )
         return replace(recipe, values=complete(spec.controls, recipe.values))
+
+    def _model(self, model_id: str) -> InstalledModel:
+        """Raises StudioError where it is not installed or cannot be used."""
+        model = self._store.find(model_id)
+        if model is None:
+            raise StudioError(
+                self.tr("The model “{model}” is not installed.").format(model=model_id[:60]),
+                self.tr("Choose another model."),
+            )
+        if model.problem:
+            raise StudioError(
+                self.tr("The model “{model}” cannot be used: {why}").format(
+                    model=model_id[:60], why=model.problem
+                ),
+                self.tr("Choose another model."),
+            )
+        return model
 
     def _lane_changed(self, kind: Kind) -> None:
         self.lane_changed.emit(kind)

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -22,6 +21,7 @@ from studio.ui import theme
 from studio.ui.engine import Engine, JobView
 from studio.ui.follower import left_words, phase_words
 from studio.ui.icons import icon
+from studio.ui.widgets.elided import ElidedLabel
 
 WIDTH = 380
 SHOWN = 50
@@ -167,10 +167,8 @@ class JobRow(QFrame):
         self.job_id = job_id
         self.setObjectName("job")
         self._mark = QLabel()
-        self.words = QLabel()
+        self.words = ElidedLabel()
         self.words.setObjectName("jobWords")
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
-        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.state = QLabel()
         self.state.setObjectName("jobState")
         self.state.setProperty("role", "small")

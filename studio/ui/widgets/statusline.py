@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
-    QSizePolicy,
     QToolButton,
     QWidget,
 )
@@ -19,6 +18,7 @@ from studio.ui import theme
 from studio.ui.engine import Engine, JobView
 from studio.ui.follower import left_words, phase_words
 from studio.ui.icons import icon
+from studio.ui.widgets.elided import ElidedLabel
 
 HEIGHT = 32
 
@@ -36,8 +36,9 @@ class StatusLine(QWidget):
         self.setFixedHeight(HEIGHT)
         self._chip = QLabel()
         self._chip.setPixmap(icon("cpu", "muted").pixmap(QSize(14, 14), self.devicePixelRatioF()))
-        self.device = self._label("device")
-        self.device.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.device = ElidedLabel()
+        self.device.setObjectName("device")
+        self.device.setProperty("role", "small")
         self.doing = self._label("doing")
         self.bar = QProgressBar()
         self.bar.setObjectName("progress")

@@ -1,0 +1,165 @@
+"""The page with the three panes, like an altarpiece: side by side, or one that has it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QResizeEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QSplitter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.ui import theme
+from studio.ui.icons import icon
+from studio.ui.pages import PaneEntry
+
+
+class CreatePage(QWidget):
+    """Panes in a splitter. Too narrow for all, it shows one, with a row of tabs above."""
+
+    shown_changed = Signal()
+
+    def __init__(
+        self,
+        entries: Mapping[str, PaneEntry],
+        panes: Mapping[str, QWidget],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("create")
+        self.panes = dict(panes)
+        self._current = next(iter(self.panes))
+        self._expanded = False
+        self._narrow = False
+        self._tabs = QWidget()
+        self._tabs.setObjectName("paneTabs")
+        self._group = QButtonGroup(self)
+        self._buttons: dict[str, QToolButton] = {}
+        row = QHBoxLayout(self._tabs)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.HAIR)
+        for kind in self.panes:
+            row.addWidget(self._tab(entries[kind]))
+        row.addStretch(1)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter.setHandleWidth(theme.GAP)
+        self._splitter.setChildrenCollapsible(False)
+        for kind, pane in self.panes.items():
+            self._splitter.addWidget(pane)
+            wanted = getattr(pane, "wanted", None)
+            if wanted is not None:
+                wanted.connect(lambda kind=kind: self.bring(kind))
+            expand = getattr(pane, "expand_wanted", None)
+            if expand is not None:
+                expand.connect(lambda kind=kind: self.toggle(kind))
+        for place in range(self._splitter.count()):
+            self._splitter.setStretchFactor(place, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(theme.INSET, theme.INSET, theme.INSET, theme.INSET)
+        column.setSpacing(theme.GAP)
+        column.addWidget(self._tabs)
+        column.addWidget(self._splitter, 1)
+        self._arrange()
+
+    @property
+    def current(self) -> str:
+        """The pane that keys go to."""
+        return self._current
+
+    @property
+    def expanded(self) -> str | None:
+        """The pane that has the page to itself by wish, not for want of room."""
+        return self._current if self._expanded else None
+
+    @property
+    def narrow(self) -> bool:
+        return self._narrow
+
+    def current_pane(self) -> QWidget:
+        return self.panes[self._current]
+
+    def note_focus(self, widget: QWidget | None) -> None:
+        """The focus has moved; where it is in a pane, that is the current one."""
+        for kind, pane in self.panes.items():
+            if widget is not None and (widget is pane or pane.isAncestorOf(widget)):
+                self._current = kind
+                self._buttons[kind].setChecked(True)
+
+    def bring(self, kind: str) -> None:
+        """Have a pane seen, whatever else is."""
+        self._current = kind
+        self._arrange()
+
+    def toggle(self, kind: str) -> None:
+        """Give a pane the whole page, or, where it has it, show all again."""
+        self._expanded = not (self._expanded and self._current == kind)
+        self._current = kind
+        self._arrange()
+
+    def show_all(self) -> None:
+        """All panes side by side, where there is room."""
+        self._expanded = False
+        self._arrange()
+
+    def sizes(self) -> list[int]:
+        """The panes' widths, to be kept."""
+        return self._splitter.sizes()
+
+    def set_sizes(self, sizes: list[int]) -> None:
+        if len(sizes) == self._splitter.count() and all(s > 0 for s in sizes):
+            self._splitter.setSizes(sizes)
+
+    def minimumSizeHint(self) -> QSize:
+        # Of the one pane that a narrow page shows, not of all that it could.
+        least = [p.minimumSize().expandedTo(p.minimumSizeHint()) for p in self.panes.values()]
+        width = max(s.width() for s in least) + 2 * theme.INSET
+        return QSize(width, max(s.height() for s in least) + 2 * theme.INSET + 44)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < self._needed()
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self._arrange()
+
+    def _needed(self) -> int:
+        least = sum(max(p.minimumWidth(), p.minimumSizeHint().width()) for p in self.panes.values())
+        return least + theme.GAP * (len(self.panes) - 1) + 2 * theme.INSET
+
+    def _arrange(self) -> None:
+        single = self._narrow or self._expanded
+        for kind, pane in self.panes.items():
+            pane.setVisible(not single or kind == self._current)
+            button = pane.findChild(QToolButton, "expand")
+            if button is not None:
+                full = self._expanded and kind == self._current
+                button.setVisible(not self._narrow)
+                button.setIcon(icon("minimize-2" if full else "maximize-2"))
+                words = self.tr("All panes") if full else self.tr("Whole window")
+                button.setToolTip(words)
+                button.setAccessibleName(words)
+        self._tabs.setVisible(self._narrow)
+        self._buttons[self._current].setChecked(True)
+        self.shown_changed.emit()
+
+    def _tab(self, entry: PaneEntry) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName(f"tab-{entry.id}")
+        button.setProperty("kind", "tab")
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setIcon(QIcon(icon(entry.icon)))
+        button.setIconSize(QSize(16, 16))
+        button.setText(entry.said)
+        button.setAccessibleName(entry.said)
+        button.setToolTip(f"{entry.said} ({entry.shortcut})")
+        button.setCheckable(True)
+        button.clicked.connect(lambda _checked=False: self.bring(entry.id))
+        self._group.addButton(button)
+        self._buttons[entry.id] = button
+        return button
