@@ -258,12 +258,16 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _stop_ids(model_part: dict[str, Any]) -> frozenset[int]:
-    """The ids that end a text: one or several in the config. Raises ValueError for others."""
+    """The ids that end a text: one or several in the config. Raises ValueError for others.
+
+    The id that begins a text is one of them: where it comes, another text begins.
+    """
     ids = model_part.get("eos_token_id", [])
     ids = ids if isinstance(ids, list) else [ids]
     if not all(type(i) is int for i in ids):
         raise ValueError("eos_token_id is not a number")
-    return frozenset(ids)
+    begin = model_part.get("bos_token_id")
+    return frozenset([*ids, begin] if type(begin) is int else ids)
 
 
 def _end_of_turn(folder: Path, tokenizer: Tokenizer) -> frozenset[int]:

@@ -141,10 +141,10 @@ def test_a_start_longer_than_the_context_is_read_from_its_end(model: Path, tmp_p
 def test_a_text_may_be_longer_than_the_context(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A model that never ends of itself: the stop id is one that it cannot say.
+    # A model that never ends of itself: no stop id is one that it can say.
     never = tmp_path / "never"
     shutil.copytree(model, never)
-    change(never, lambda c: c["model"].update(eos_token_id=[]))
+    change(never, lambda c: c["model"].update(eos_token_id=[], bos_token_id=9999))
     settings = json.loads((never / "tokenizer_config.json").read_text("utf-8"))
     del settings["eos_token"]
     (never / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
