@@ -1,1 +1,9 @@
 """The room that runs models, in a process of its own; the supervisor is its only door."""
+
+from __future__ import annotations
+
+import os
+
+# ONNX Runtime's wheels send telemetry unless told not to before their first import; whoever comes
+# to a model comes through this package.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -159,8 +159,6 @@ def explain(error: BaseException) -> Failed:
 
 def main(conn: Connection, lane: Kind, entries: Sequence[Entry]) -> None:
     """The engine process. `conn` is its only tie to the program."""
-    # onnxruntime ships telemetry that is on by default; an offline studio says no before import.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
