@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
@@ -30,12 +31,11 @@ class Follower(QObject):
 
     changed = Signal()
     """The head of the lane, its state or its progress."""
-    began = Signal(object)
-    """JobView: it runs now."""
+    began = Signal(JobView)
+    """It runs now."""
     previewed = Signal(object)
-    """Preview of the job that runs."""
-    finished = Signal(object)
-    """Finished."""
+    """A Preview of the job that runs."""
+    finished = Signal(Finished)
 
     def __init__(self, engine: Engine, kind: Kind, parent: QObject) -> None:
         super().__init__(parent)
@@ -46,6 +46,8 @@ class Follower(QObject):
         self._items: list[Item] = []
         self._gone: JobView | None = None
         """A job that left the queue before it began; its ending is still to come."""
+        self._early: dict[str, list[Preview]] = {}
+        """Of the next job: it may begin while what the last one made goes into the library."""
         engine.hello.connect(self._lane)
         engine.lane_changed.connect(self._lane)
         engine.queue_changed.connect(self._lane)
@@ -91,6 +93,8 @@ class Follower(QObject):
         if self._head is not None and not self._started and self._head.state != "waiting":
             self._started = True
             self.began.emit(self._head)
+            for preview in self._early.pop(self._head.id, []):
+                self.previewed.emit(preview)
 
     def _lane(self, lane: str) -> None:
         if lane == self._kind:
@@ -101,21 +105,24 @@ class Follower(QObject):
         if job is not None and job.lane == self._kind:
             self.sync()
 
-    def _previewed(self, job_id: str, preview: Preview) -> None:
+    def _previewed(self, job_id: str, preview: Any) -> None:
         if self._head is not None and job_id == self._head.id:
             if not self._started:
                 self.sync()
             self.previewed.emit(preview)
+        elif (job := self._engine.job(job_id)) is not None and job.lane == self._kind:
+            self._early.setdefault(job_id, []).append(preview)
 
-    def _made(self, job_id: str, item: Item) -> None:
+    def _made(self, job_id: str, item: Any) -> None:
         if self._head is not None and job_id == self._head.id:
             self._items.append(item)
 
-    def _ended(self, job_id: str, ending: Ending) -> None:
+    def _ended(self, job_id: str, ending: Any) -> None:
         job = next((j for j in (self._head, self._gone) if j is not None and j.id == job_id), None)
         if job is None:
             return
         items, self._gone = self._items, None
+        self._early.pop(job_id, None)
         if job is self._head:
             self._head, self._started, self._items = None, False, []
         else:

@@ -1,0 +1,202 @@
+"""The pane for tunes: the waveform grows as the sound is made, then it is there to be heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from studio.core.controls import Choice
+from studio.core.errors import StudioError
+from studio.core.family import Kind
+from studio.core.messages import AudioPreview, Preview
+from studio.core.recipe import Recipe
+from studio.library import Item
+from studio.ui import theme
+from studio.ui.engine import JobView
+from studio.ui.panes.create import CreatePane
+from studio.ui.widgets.buttons import Well, menu_tool, quiet, tool
+from studio.ui.widgets.itemwords import title
+from studio.ui.widgets.player import Player
+from studio.ui.widgets.savemenu import SaveMenu
+from studio.ui.widgets.transport import Transport
+from studio.ui.widgets.waveform import Waveform
+
+PLAYABLE = (".wav", ".flac")
+SOON_MS = 700
+"""After the window stands; loading QtMultimedia then is noticed by nobody."""
+
+
+class AudioPane(CreatePane):
+    """Tunes: heard here, saved as sound, as MIDI and as notes."""
+
+    kind: Kind = "audio"
+    picture = "audio-lines"
+
+    @property
+    def title(self) -> str:
+        return self.tr("Audio")
+
+    def make_words(self) -> str:
+        return self.tr("Compose")
+
+    def idle_words(self) -> str:
+        return self.tr("Choose above, or begin with one of these.")
+
+    def build_result(self) -> QWidget:
+        self.player = Player(self)
+        self.name = QLabel()
+        self.name.setObjectName("sound-title")
+        self.name.setProperty("role", "lead")
+        self.name.setWordWrap(True)
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
+        self.about = QLabel()
+        self.about.setObjectName("sound-about")
+        self.about.setProperty("role", "small")
+        self.about.setWordWrap(True)
+        self.about.setTextFormat(Qt.TextFormat.PlainText)
+        self.waveform = Waveform()
+        self.waveform.setMaximumHeight(220)
+        self.transport = Transport(self.player, self.waveform)
+        well = Well("field")
+        inside = QVBoxLayout(well)
+        inside.setContentsMargins(theme.PAD, theme.PAD, theme.PAD, theme.INSET)
+        inside.setSpacing(theme.HAIR)
+        inside.addWidget(self.name)
+        inside.addWidget(self.about)
+        inside.addStretch(1)
+        inside.addWidget(self.waveform, 8)
+        inside.addStretch(1)
+        inside.addWidget(self.transport)
+
+        self.once_more = quiet("again", "refresh-cw", self.tr("Again"), self.again)
+        self.once_more.setToolTip(self.tr("The same wish with another seed"))
+        self.copy = tool("copy", "copy", self.tr("Copy the notes (ABC)"), self._copy)
+        self.save, _ = menu_tool("save", "download", self.tr("Save a copy"))
+        save_menu = SaveMenu(self.current, self.work, self.save)
+        save_menu.failed.connect(self.complain)
+        self.save.setMenu(save_menu)
+        self.send, menu = menu_tool("send", "send", self.tr("Send to another pane"))
+        write = menu.addAction(self.tr("Write about this tune"))
+        write.setObjectName("send-text")
+        write.triggered.connect(lambda: self.send_to("text"))
+        draw = menu.addAction(self.tr("Draw a picture for this"))
+        draw.setObjectName("send-image")
+        draw.triggered.connect(lambda: self.send_to("image"))
+        bar = QHBoxLayout()
+        bar.setSpacing(theme.HAIR)
+        bar.addWidget(self.once_more)
+        bar.addStretch(1)
+        for button in (self.copy, self.save, self.send):
+            bar.addWidget(button)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GAP)
+        column.addWidget(well, 1)
+        column.addLayout(bar)
+        self._heard: list[AudioPreview] = []
+        self._live_recipe: Recipe | None = None
+        return page
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        QTimer.singleShot(SOON_MS, self.player.prepare)
+
+    # Live
+
+    def live_begin(self, job: JobView) -> None:
+        self._heard = []
+        self._live_recipe = job.recipe
+
+    def live_preview(self, preview: Preview) -> None:
+        if isinstance(preview, AudioPreview):
+            self._heard.append(preview)
+            if self.view == "live":
+                self.waveform.append(preview.peaks, preview.rate, preview.total_seconds)
+                self.transport.refresh()
+
+    def show_live(self) -> None:
+        self.player.open(None)
+        self.waveform.begin()
+        for heard in self._heard:
+            self.waveform.append(heard.peaks, heard.rate, heard.total_seconds)
+        self._say(self.tr("Being made…"), self._live_recipe)
+        self._show_buttons()
+
+    # Kept
+
+    def show_items(self, items: Sequence[Item]) -> None:
+        item = items[-1]
+        self.items = (item,)
+        seconds = item.summary.get("seconds")
+        peaks = item.summary.get("peaks")
+        self.waveform.set_sound(
+            bytes(peaks) if isinstance(peaks, bytes | bytearray | list) else b"",
+            float(seconds) if isinstance(seconds, int | float) else 0.0,
+        )
+        self.player.open(_sound_of(item))
+        self._say(title(item), item.recipe)
+        self._show_buttons()
+
+    def leave(self) -> None:
+        self.player.pause()
+
+    def may_give_way(self) -> bool:
+        """Not while somebody listens."""
+        return not self.player.playing
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and self.view == "items":
+            self.player.toggle()
+        else:
+            super().keyPressEvent(event)
+
+    def _say(self, name: str, recipe: Recipe | None) -> None:
+        self.name.setText(name)
+        spec = self.chooser.spec
+        told: list[str] = []
+        for control in spec.controls if spec is not None and recipe is not None else ():
+            # What kind of tune it is stands in the choices of the form.
+            if isinstance(control, Choice) and not control.folded:
+                value = recipe.values.get(control.name) if recipe is not None else None
+                told += [o.label for o in control.options if o.value == value]
+        self.about.setText(" · ".join(told))
+
+    def _copy(self) -> None:
+        item = self.current()
+        notes = item.file(".abc") if item is not None else None
+        if notes is None:
+            return
+
+        def copied(text: str) -> None:
+            QApplication.clipboard().setText(text)
+            self.composer.set_status(self.tr("Copied"))
+
+        self.work.run(lambda: _read(notes), copied, self.complain)
+
+    def _show_buttons(self) -> None:
+        kept = self.view == "items"
+        item = self.current()
+        for button in (self.once_more, self.save, self.send):
+            button.setEnabled(kept)
+        self.copy.setEnabled(kept and item is not None and item.file(".abc") is not None)
+        self.transport.refresh()
+
+
+def _sound_of(item: Item) -> Path | None:
+    """The file of an item that can be played."""
+    return next((f for suffix in PLAYABLE if (f := item.file(suffix)) is not None), None)
+
+
+def _read(file: Path) -> str:
+    """The text of a small file of ours. Raises StudioError where it cannot be read."""
+    try:
+        return file.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise StudioError(
+            f"“{file.name}” cannot be read.", "It may have been moved or damaged."
+        ) from error

@@ -1,0 +1,495 @@
+"""What the three create panes share: from the wish to the result and back through its history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.core.controls import Value
+from studio.core.errors import StudioError
+from studio.core.family import Example, FamilySpec, Kind
+from studio.core.messages import Cancelled, Done, Failed, Preview
+from studio.core.recipe import Recipe
+from studio.library import Item, Query
+from studio.ui import theme
+from studio.ui.engine import JobView
+from studio.ui.follower import Finished, Follower, left_words, phase_words
+from studio.ui.handover import subject
+from studio.ui.icons import icon
+from studio.ui.studio import Studio
+from studio.ui.widgets.background import Background
+from studio.ui.widgets.buttons import tool
+from studio.ui.widgets.composer import Composer
+from studio.ui.widgets.emptystate import EmptyState
+from studio.ui.widgets.history import HistoryStrip
+from studio.ui.widgets.modelchooser import ModelChooser
+
+WIDE = 860
+"""From this width on the settings stand beside the result."""
+REMEMBERED = 40
+"""Items in the history strip; the library has them all."""
+NOT_KEPT = ("prompt", "start")
+"""Settings that belong to one wish and are not brought back at the next start."""
+
+
+class CreatePane(QFrame):
+    """One lane as a person uses it. Subclasses show what is made of their kind.
+
+    What is shown is the empty state, something live (being made) or items of the library.
+    """
+
+    kind: Kind
+    picture: str
+    """The icon of the kind."""
+
+    expand_wanted = Signal()
+    """The button for having the whole window was pressed."""
+    wanted = Signal()
+    """Something was sent here: come to front."""
+
+    def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.studio = studio
+        self.setObjectName(f"{self.kind}-pane")
+        self.setProperty("card", True)
+        self.setMinimumSize(320, 420)
+        self.work = Background(self)
+        self.view = "empty"
+        """"empty" | "live" | "items"."""
+        self.items: tuple[Item, ...] = ()
+        """What is shown, where it is of the library."""
+        self._spec: FamilySpec | None = None
+        self._remembered = False
+        self._follow = True
+        self._last = ""
+        self.follower = Follower(studio.engine, self.kind, self)
+
+        self.chooser = ModelChooser()
+        self.composer = Composer(self.make_words())
+        self.empty = EmptyState(self.picture)
+        self.stage = QStackedWidget()
+        self.stage.addWidget(self.empty)
+        self.result = self.build_result()
+        self.stage.addWidget(self.result)
+        self.history = HistoryStrip()
+        self._lay_out()
+
+        self.composer.make_wanted.connect(self.primary)
+        self.composer.stop_wanted.connect(self.stop)
+        self.empty.picked.connect(self._make_example)
+        self.history.opened.connect(self.open_item)
+        self.history.live_opened.connect(self._open_live)
+        self.chooser.chosen.connect(self._model_chosen)
+        self.follower.changed.connect(self._tell)
+        self.follower.began.connect(self._began)
+        self.follower.previewed.connect(self._previewed)
+        self.follower.finished.connect(self._finished)
+        studio.engine.hello.connect(self._heard_hello)
+        studio.library_changed.connect(self.refresh_history)
+        studio.recipe_wanted.connect(self._recipe_wanted)
+        studio.sent.connect(self._sent)
+        self.learn()
+        self.refresh_history()
+
+    # What a subclass is asked
+
+    @property
+    def title(self) -> str:
+        raise NotImplementedError
+
+    def make_words(self) -> str:
+        """What stands on the primary button."""
+        raise NotImplementedError
+
+    def idle_words(self) -> str:
+        """What stands above the examples."""
+        raise NotImplementedError
+
+    def build_result(self) -> QWidget:
+        """The widgets that show a result, live or kept."""
+        raise NotImplementedError
+
+    def live_begin(self, job: JobView) -> None:
+        """A job begins: have the live view empty."""
+        raise NotImplementedError
+
+    def live_preview(self, preview: Preview) -> None:
+        """More of it. Called whether the live view is looked at or not."""
+        raise NotImplementedError
+
+    def show_live(self) -> None:
+        """Show what is being made."""
+        raise NotImplementedError
+
+    def show_items(self, items: Sequence[Item]) -> None:
+        """Show these of the library: one, or a batch."""
+        raise NotImplementedError
+
+    def live_rest(self, recipe: Recipe) -> bool:
+        """A job ended with nothing made. True where what there is of it is kept and shown."""
+        return False
+
+    def leave(self) -> None:
+        """Another result is about to take the place of this one: keep what was typed."""
+
+    def may_give_way(self) -> bool:
+        """Whether what is looked at may be replaced by a job that was queued behind another."""
+        return True
+
+    def words_shown(self) -> str:
+        """The text that is shown, where it is a text."""
+        return ""
+
+    def current(self) -> Item | None:
+        """The item that Again, Save and the like are about."""
+        return self.items[0] if self.items else None
+
+    # What the window asks
+
+    def focus_prompt(self) -> None:
+        self.composer.prompt.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def primary(self) -> None:
+        """Make it, or queue it where something is being made."""
+        if self.chooser.spec is not None and self.studio.engine.state(self.kind) == "down":
+            self.studio.engine.restart(self.kind)
+        self.composer.seed.roll()
+        self.submit(
+            self.composer.values(), self.composer.seed.value(), self.composer.files(), keep=True
+        )
+
+    def stop(self) -> None:
+        """Stop what is being made."""
+        self.follower.stop()
+
+    @property
+    def busy(self) -> bool:
+        return self.follower.job is not None
+
+    def apply_recipe(self, recipe: Recipe) -> None:
+        """Fill the form with a recipe, its seed kept, as far as it is at hand here."""
+        if recipe.kind != self.kind:
+            return
+        if not self.chooser.choose(recipe.family, recipe.model):
+            self.studio.notices.show(
+                self.tr("The model “{model}” of this recipe is not installed.").format(
+                    model=recipe.model
+                ),
+                self.tr("Its settings were taken over for the chosen model."),
+                kind="info",
+            )
+        self.composer.reset()
+        self.composer.set_values(recipe.values)
+        self.composer.seed.set_value(recipe.seed)
+        self.composer.seed.set_locked(True)
+        library = self.studio.library
+        found = {n: library.input_path(ref) for n, ref in recipe.inputs.items()}
+        self.composer.form.set_files({n: path for n, path in found.items() if path is not None})
+        self.focus_prompt()
+
+    # Making
+
+    def submit(
+        self,
+        values: Mapping[str, Value],
+        seed: int,
+        files: Mapping[str, Path] | None = None,
+        *,
+        keep: bool = False,
+    ) -> None:
+        """Queue a job of the chosen family and model; a notice says where that cannot be.
+
+        `keep`: these are the values of the form, to be there again at the next start.
+        """
+        spec = self.chooser.spec
+        if spec is None:
+            return
+        recipe = Recipe(self.kind, spec.id, self.chooser.model_id, seed, dict(values))
+        idle = not self.busy
+        try:
+            self.studio.engine.submit(recipe, files or {})
+        except StudioError as error:
+            self.studio.notices.error(error)
+            return
+        self._follow = idle or self.may_give_way()
+        self.follower.sync()
+        if keep:
+            self._remember(recipe)
+
+    def again(self) -> None:
+        """What is shown, once more with another seed."""
+        item = self.current()
+        if item is None:
+            return
+        self.composer.seed.set_locked(False)
+        idle = not self.busy
+        try:
+            self.studio.make_again(replace(item.recipe, seed=self.composer.seed.roll()))
+        except StudioError as error:
+            self.studio.notices.error(error)
+            return
+        self._follow = idle or self.may_give_way()
+        self.follower.sync()
+
+    def send_to(self, kind: Kind) -> None:
+        """Ask another pane for something about what is shown."""
+        item = self.current()
+        recipe = item.recipe if item is not None else None
+        about = subject(recipe, self.words_shown(), item.title if item is not None else "")
+        if about:
+            self.studio.send(kind, {"prompt": about})
+
+    # Looking
+
+    def open_item(self, item: Item) -> None:
+        """Show something of the library, with its settings in the form."""
+        self._follow = False
+        self.show_kept([item])
+        if self.chooser.choose(item.recipe.family, item.recipe.model):
+            values = item.recipe.values
+            self.composer.set_values({n: v for n, v in values.items() if n != "start"})
+            self.composer.seed.set_value(item.recipe.seed)
+
+    def show_kept(self, items: Sequence[Item]) -> None:
+        """Show one item or a batch in the place of what was shown."""
+        self.leave()
+        self.items, self.view = tuple(items), "items"
+        self.show_items(self.items)
+        self.show_view()
+
+    def clear(self) -> None:
+        """Back to the beginning: examples and an empty prompt."""
+        self.leave()
+        self.items, self.view = (), "empty"
+        self._follow = True
+        self.composer.reset()
+        self.show_view()
+        self.focus_prompt()
+
+    def refresh_history(self) -> None:
+        """Ask the library again, off the main thread."""
+        library, query = self.studio.library, Query(kind=self.kind)
+        self.work.run(
+            lambda: library.items(query, limit=REMEMBERED), self._take_history, self.complain
+        )
+
+    def complain(self, error: StudioError) -> None:
+        """Show what failed."""
+        self.studio.notices.error(error)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # The window has these keys as well; here they work wherever the pane stands.
+        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and control:
+            self.primary()
+        elif event.key() == Qt.Key.Key_Escape and self.busy:
+            self.stop()
+        else:
+            super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        wide = self.width() >= WIDE
+        way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        if self._body.direction() != way:
+            self._body.setDirection(way)
+            self._body.setSpacing(theme.SPACE if wide else theme.PAD)
+            self.composer.set_wide(wide)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_mark"):
+            self._draw_mark()
+
+    def _lay_out(self) -> None:
+        self._mark = QLabel()
+        self._draw_mark()
+        title = QLabel(self.title)
+        title.setProperty("role", "lead")
+        new = tool("new", "plus", self.tr("Start anew"), self.clear)
+        self.expand = tool("expand", "maximize-2", self.tr("Whole window"), self.expand_wanted.emit)
+        header = QHBoxLayout()
+        header.setSpacing(theme.GAP)
+        header.addWidget(self._mark)
+        header.addWidget(title)
+        header.addStretch(1)
+        header.addWidget(self.chooser)
+        header.addWidget(new)
+        header.addWidget(self.expand)
+        right = QWidget()
+        right.setMinimumHeight(240)
+        right.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        result = QVBoxLayout(right)
+        result.setContentsMargins(0, 0, 0, 0)
+        result.setSpacing(theme.GAP)
+        result.addWidget(self.stage, 1)
+        result.addWidget(self.history)
+        self.history.hide()
+        self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._body.setSpacing(theme.PAD)
+        self._body.addWidget(self.composer)
+        self._body.addWidget(right, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(theme.PAD, theme.INSET, theme.PAD, theme.INSET)
+        column.setSpacing(theme.INSET)
+        column.addLayout(header)
+        column.addLayout(self._body, 1)
+        self.composer.set_wide(False)
+
+    def _draw_mark(self) -> None:
+        drawn = icon(self.picture, "accent_text")
+        self._mark.setPixmap(drawn.pixmap(QSize(18, 18), self.devicePixelRatioF()))
+
+    # Models and settings
+
+    def learn(self) -> None:
+        """Offer the models that fit what the lane can run."""
+        self.chooser.fill(self.studio.engine.families(self.kind), self.studio.store)
+        if not self._remembered and self.chooser.count():
+            self._remembered = True
+            last = self.studio.settings.last_values.get(f"pane.{self.kind}", {})
+            self.chooser.choose(str(last.get("family", "")), str(last.get("model", "")))
+        self.follower.sync()
+
+    def _heard_hello(self, lane: str) -> None:
+        if lane == self.kind:
+            self.learn()
+
+    def _model_chosen(self) -> None:
+        spec = self.chooser.spec
+        if spec is None or spec == self._spec:
+            return
+        first, self._spec = self._spec is None, spec
+        self.composer.set_family(spec)
+        self.empty.set_examples(spec.examples)
+        last = self.studio.settings.last_values.get(spec.id)
+        if first and last:
+            self.composer.set_values({n: v for n, v in last.items() if n not in NOT_KEPT})
+
+    def _remember(self, recipe: Recipe) -> None:
+        chosen: dict[str, Value] = {"family": recipe.family, "model": recipe.model}
+        settings = self.studio.settings.with_last(recipe.family, recipe.values)
+        settings = settings.with_last(f"pane.{self.kind}", chosen)
+        self.studio.change(last_values=settings.last_values)
+
+    def _make_example(self, example: Example) -> None:
+        self.composer.reset()
+        self.composer.set_values(example.values)
+        self.primary()
+
+    def _recipe_wanted(self, recipe: object) -> None:
+        if isinstance(recipe, Recipe) and recipe.kind == self.kind:
+            self.apply_recipe(recipe)
+            self.wanted.emit()
+
+    def _sent(self, kind: str, values: object) -> None:
+        if kind == self.kind and isinstance(values, Mapping):
+            self.composer.set_values(values)
+            self.wanted.emit()
+            self.focus_prompt()
+
+    # The lane
+
+    def _began(self, job: JobView) -> None:
+        self.live_begin(job)
+        if self.view in ("empty", "live") or self._follow:
+            self._open_live()
+
+    def _open_live(self) -> None:
+        if self.follower.started:
+            self.leave()
+            self._follow = self.may_give_way()
+            self.items, self.view = (), "live"
+            self.show_live()
+            self.show_view()
+
+    def _previewed(self, preview: Any) -> None:
+        self.live_preview(preview)
+
+    def _finished(self, finished: Finished) -> None:
+        was_live = self.view == "live"
+        if finished.items:
+            if was_live:
+                self.show_kept(finished.items)
+        elif not self.live_rest(finished.recipe) and was_live:
+            self.view = "empty"
+            self.show_view()
+        ending = finished.ending
+        self._last = ""
+        if isinstance(ending, Done):
+            self._last = self.tr("Made in {n} s").format(n=f"{ending.seconds:.1f}")
+        elif isinstance(ending, Cancelled):
+            self._last = self.tr("Cancelled")
+        elif isinstance(ending, Failed):
+            self.studio.notices.show(ending.message, ending.hint)
+
+    def _tell(self) -> None:
+        """The button, the bar and the line below it, from what the lane is and does."""
+        engine, job = self.studio.engine, self.follower.job
+        state = engine.state(self.kind)
+        sentence = self.idle_words()
+        if not engine.families(self.kind) and state != "down":
+            sentence = self.tr("Getting ready…")
+        if not engine.families(self.kind):
+            missing = engine.unavailable(self.kind)
+            known = missing and state in ("ready", "busy")
+            sentence = "\n".join(m.reason for m in missing) if known else sentence
+            starting = self.tr("Stopped") if state == "down" else self.tr("Starting…")
+            self.composer.set_ready(False, self.tr("Not available") if known else starting)
+        elif not self.chooser.model_id:
+            sentence = self.tr("No model for this is installed. The Models page helps.")
+            self.composer.set_ready(False, self.tr("No model"))
+        else:
+            self.composer.set_ready(True)
+        self.empty.sentence.setText(sentence)
+        self.composer.set_busy(job is not None)
+        if job is None:
+            self.composer.set_status(self._last)
+        else:
+            self._tell_job(job, busy=state == "busy")
+        self.history.set_live(job.fraction if job is not None else None)
+        self.history.setVisible(job is not None or bool(self.history.items))
+
+    def _tell_job(self, job: JobView, *, busy: bool) -> None:
+        if job.state == "cancelling":
+            words = self.tr("Stopping…")
+        elif job.state == "waiting":
+            words = self.tr("Waiting") if busy else phase_words("starting")
+            self.composer.set_progress(None)
+        else:
+            words = phase_words(job.phase or "starting")
+            self.composer.set_progress(job.fraction if job.phase else None)
+            if left := left_words(job.seconds_left):
+                words += " · " + left
+        if self.follower.waiting:
+            words += " · " + self.tr("{n} waiting").format(n=self.follower.waiting)
+        self.composer.set_status(words)
+
+    def _take_history(self, items: Sequence[Item]) -> None:
+        self.history.set_items(items)
+        self.history.setVisible(self.busy or bool(items))
+        self.mark_history()
+
+    def show_view(self) -> None:
+        self.stage.setCurrentWidget(self.empty if self.view == "empty" else self.result)
+        self.composer.make_room(self.view != "empty")
+        self.mark_history()
+
+    def mark_history(self) -> None:
+        shown = self.items[0].id if len(self.items) == 1 else None
+        self.history.mark(shown, live=self.view == "live")

@@ -1,0 +1,75 @@
+"""Choosing a model; how it is run follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+from studio.core.family import FamilySpec
+from studio.models import Store
+
+
+class ModelChooser(QComboBox):
+    """The installed models that fit one of the families, and the family of the chosen one."""
+
+    chosen = Signal()
+    """Another model than before, by hand or not."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("model")
+        self.setAccessibleName(self.tr("Model"))
+        self.setToolTip(self.tr("Model"))
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.setMinimumWidth(72)
+        self.setMaximumWidth(200)
+        self._families: dict[str, FamilySpec] = {}
+        self._shown: tuple[str, str] | None = None
+        self.hide()
+        self.currentIndexChanged.connect(self._changed)
+
+    @property
+    def spec(self) -> FamilySpec | None:
+        """The family of the chosen model."""
+        return self._families.get(self._shown[0]) if self._shown is not None else None
+
+    @property
+    def model_id(self) -> str:
+        """The chosen model's id; empty where there is none."""
+        return self._shown[1] if self._shown is not None else ""
+
+    def fill(self, specs: Iterable[FamilySpec], store: Store) -> None:
+        """Offer what is installed for these families; the chosen one stays if it is still there."""
+        before = self._shown
+        self._families = {spec.id: spec for spec in specs}
+        self.blockSignals(True)
+        self.clear()
+        for spec in self._families.values():
+            for model in store.fitting(spec):
+                self.addItem(model.title, (spec.id, model.id))
+        self.blockSignals(False)
+        self.setVisible(self.count() > 0)
+        if before is None or not self.choose(*before):
+            self.setCurrentIndex(0 if self.count() else -1)
+        self._changed()
+
+    def choose(self, family: str, model: str) -> bool:
+        """Choose by ids; False where that is not at hand."""
+        for row in range(self.count()):
+            if self._at(row) == (family, model):
+                self.setCurrentIndex(row)
+                return True
+        return False
+
+    def _at(self, row: int) -> tuple[str, str] | None:
+        data = self.itemData(row)  # Qt may give a tuple back as a list
+        return (str(data[0]), str(data[1])) if data else None
+
+    def _changed(self) -> None:
+        now = self._at(self.currentIndex()) if self.currentIndex() >= 0 else None
+        if now != self._shown:
+            self._shown = now
+            self.chosen.emit()
