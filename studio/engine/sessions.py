@@ -53,16 +53,17 @@ def open_session(job: Job, path: Path, bench: Workbench) -> ort.InferenceSession
             log.warning("cached graph %s is unreadable: %s", optimized, error)
             _drop(optimized)
             return open_session(job, path, bench)
-        raise unreadable(path) from error
+        raise unreadable(path, job.model) from error
     bench.provider = device.in_use(session.get_providers())
     return session
 
 
-def unreadable(path: Path) -> StudioError:
-    """What is said of a model file that cannot be read."""
+def unreadable(path: Path, model: Path) -> StudioError:
+    """What is said of a file of the model in folder `model` that cannot be read."""
+    name = path.relative_to(model).as_posix() if path.is_relative_to(model) else path.name
     return StudioError(
-        f"The model file {path.name} cannot be read; it may be damaged or cut short.",
-        f"Install the model “{path.parent.name}” again.",
+        f"The model file {name} cannot be read; it may be damaged or cut short.",
+        f"Install the model “{model.name}” again.",
     )
 
 
@@ -86,8 +87,14 @@ def _cache_path(job: Job, path: Path, wanted: list[str]) -> Path | None:
         return None
     stamp = path.stat()
     key = "\n".join(
-        (str(path.resolve()), str(stamp.st_size), str(stamp.st_mtime_ns), ort.__version__)
-        + (device.processor(), *wanted)
+        (
+            str(path.resolve()),
+            str(stamp.st_size),
+            str(stamp.st_mtime_ns),
+            ort.__version__,
+            device.processor(),
+            *wanted,
+        )
     )
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     return job.cache / "graphs" / name / "model.onnx"
@@ -111,7 +118,7 @@ def _open_and_keep(ort: Any, options: Any, path: Path, keep: Path | None, wanted
     )
     session = ort.InferenceSession(str(path), options, providers=wanted)
     try:
-        os.replace(part, keep.parent)
+        part.replace(keep.parent)
     except OSError:
         _drop(part / keep.name)  # another lane was first, or the disk is full
     return session

@@ -1,0 +1,80 @@
+"""What the tests of drawing do with jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from studio.core.messages import Output
+from studio.core.recipe import Job
+from studio.engine.image import diffusion, layout, pipelines
+from studio.engine.workbench import Workbench
+
+BENCH = Workbench()
+
+
+def outputs(job: Job) -> list[Output]:
+    return [s for s in diffusion.run(job, BENCH) if isinstance(s, Output)]
+
+
+def pixels(output: Output) -> Any:
+    with Image.open(output.files[0]) as picture:
+        return np.asarray(picture).astype(int)
+
+
+def model_of(job: Job) -> pipelines.Model:
+    pipelines.libraries()
+    return pipelines.load(job, BENCH, layout.read(job.model), lambda i, n: None)
+
+
+def endless(path: Path, timestep: list[int | str]) -> None:
+    """A UNet that gives its sample back after hours of multiplying."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    step = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go"], ["go_on"]),
+            helper.make_node("MatMul", ["seen", "many"], ["next"]),
+        ],
+        "step",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("seen", TensorProto.FLOAT, [64, 64]),
+        ],
+        [
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next", TensorProto.FLOAT, [64, 64]),
+        ],
+    )
+    eye = np.eye(64, dtype=np.float32)
+    nodes = [
+        helper.make_node("Loop", ["times", "yes", "many"], ["last"], body=step),
+        helper.make_node("ReduceSum", ["last"], ["sum"], keepdims=0),
+        helper.make_node("Mul", ["sum", "zero"], ["nothing"]),
+        helper.make_node("Add", ["sample", "nothing"], ["out_sample"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "endless",
+        [
+            helper.make_tensor_value_info("sample", TensorProto.FLOAT, ["b", 4, "h", "w"]),
+            helper.make_tensor_value_info("timestep", TensorProto.FLOAT, timestep),
+            helper.make_tensor_value_info(
+                "encoder_hidden_states", TensorProto.FLOAT, ["b", "s", 16]
+            ),
+        ],
+        [helper.make_tensor_value_info("out_sample", TensorProto.FLOAT, ["b", 4, "h", "w"])],
+        initializer=[
+            helper.make_tensor("times", TensorProto.INT64, [], [10**9]),
+            helper.make_tensor("yes", TensorProto.BOOL, [], [True]),
+            helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
+            helper.make_tensor("many", TensorProto.FLOAT, [64, 64], eye.ravel()),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, path)

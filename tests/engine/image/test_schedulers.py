@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from studio.engine.image import pipelines, schedulers
+from tests.engine.tiny_image import SCHEDULER as ZERO_SNR
+
+STABLE_DIFFUSION = {
+    "_class_name": "PNDMScheduler",
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "clip_sample": False,
+}
+CONFIGS = {"zero snr": ZERO_SNR, "stable diffusion": STABLE_DIFFUSION}
+
+
+def sampled(sampler: str, config: dict[str, Any], steps: int) -> tuple[float, float]:
+    """Mean and deviation of what a sampler draws where every pixel is normal(0.7, 0.4).
+
+    For such data the best denoiser is known in closed form, so the sampler is all that can err.
+    """
+    import numpy as np
+    import torch
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+    mean, spread = 0.7, 0.4
+    plain = {k: v for k, v in config.items() if k in inspect.signature(DDIMScheduler).parameters}
+    alphas = DDIMScheduler(**plain).alphas_cumprod.double().numpy()
+    scheduler = schedulers.build(sampler, config)
+    scheduler.set_timesteps(steps)
+    chance = torch.Generator().manual_seed(0)
+    extra = (
+        {"generator": chance} if "generator" in inspect.signature(scheduler.step).parameters else {}
+    )
+    x = torch.randn(1, 4, 64, 64, generator=chance) * scheduler.init_noise_sigma
+    for t in scheduler.timesteps:
+        seen = scheduler.scale_model_input(x, t).double()
+        alpha = np.interp(float(t), np.arange(1000), alphas)
+        keep, noise = alpha**0.5, (1 - alpha) ** 0.5
+        clean = mean + spread**2 * keep / ((keep * spread) ** 2 + noise**2) * (seen - keep * mean)
+        wrong = (seen - keep * clean) / noise
+        is_v = config.get("prediction_type") == "v_prediction"
+        told = keep * wrong - noise * clean if is_v else wrong
+        x = scheduler.step(told.float(), t, x, return_dict=False, **extra)[0]
+    return x.mean().item(), x.std().item()
+
+
+@pytest.fixture(autouse=True)
+def libraries() -> None:
+    pipelines.libraries()
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+@pytest.mark.parametrize("sampler", [s.id for s in schedulers.SAMPLERS])
+def test_every_sampler_draws_the_right_distribution(sampler: str, config: dict[str, Any]) -> None:
+    mean, spread = sampled(sampler, config, 30)
+    assert mean == pytest.approx(0.7, abs=0.04)
+    assert spread == pytest.approx(0.4, abs=0.09)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+@pytest.mark.parametrize("sampler", [s.id for s in schedulers.SAMPLERS])
+def test_few_and_many_steps_stay_in_bounds(sampler: str, config: dict[str, Any]) -> None:
+    for steps in (1, 2, 3, 100):
+        mean, spread = sampled(sampler, config, steps)
+        # Too few steps draw badly, the second-order ones with two above all; none may blow up.
+        assert abs(mean) < 1.0
+        assert spread < (20.0 if steps < 3 else 2.0)
+
+
+def test_zero_terminal_snr_is_kept_or_made_finite() -> None:
+    for sampler in schedulers.SAMPLERS:
+        last = float(schedulers.build(sampler.id, ZERO_SNR).alphas_cumprod[-1])
+        assert last < 1e-4, sampler.id
+
+
+def test_names_are_unique_and_the_models_own_comes_first() -> None:
+    values = [o.value for o in schedulers.options()]
+    assert values[0] == schedulers.OWN
+    assert len(set(values)) == len(values)
+    assert len({o.label for o in schedulers.options()}) == len(values)
+
+
+@pytest.mark.parametrize("name", sorted(schedulers.MODULES))
+def test_every_class_can_be_a_models_own(name: str) -> None:
+    built = schedulers.build(schedulers.OWN, {**ZERO_SNR, "_class_name": name})
+    assert type(built).__name__ == name
+
+
+def test_a_name_means_what_it_says_whatever_the_model_was_saved_with() -> None:
+    saved = {**ZERO_SNR, "use_karras_sigmas": True, "algorithm_type": "sde-dpmsolver++"}
+    config = schedulers.build("dpmpp_2m", saved).config
+    assert config.algorithm_type == "dpmsolver++"
+    assert not config.use_karras_sigmas
+    assert schedulers.build(schedulers.OWN, saved).config.use_karras_sigmas
+
+
+def test_an_unknown_name_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        schedulers.build("no such", ZERO_SNR)
+    with pytest.raises(KeyError):
+        schedulers.build(schedulers.OWN, {"_class_name": "os.system"})
