@@ -94,6 +94,11 @@ def body(text: str) -> str:
     return plain.body(text)
 
 
+def picture_size(head: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels of the PNG that begins with `head` (24 bytes are enough)."""
+    return png.size(head)
+
+
 def parameters(recipe: Recipe, size: tuple[int, int] | None = None) -> str:
     """The recipe of a picture as other image tools write and read it ("infotext").
 
