@@ -159,6 +159,8 @@ class TextField(Field):
         self._control = control
         self._line: QLineEdit | None = None
         self._page: QPlainTextEdit | None = None
+        self._exact: tuple[str, str] | None = None
+        """What is shown, and what was given: Qt makes a no-break space a plain one."""
         placeholder = QCoreApplication.translate("families", control.placeholder)
         if control.lines > 1:
             self._page = page = QPlainTextEdit()
@@ -178,9 +180,10 @@ class TextField(Field):
         self.reset()
 
     def value(self) -> Value:
-        if self._page is not None:
-            return self._page.toPlainText()
-        return self._line.text() if self._line is not None else ""
+        shown = self._shown()
+        if self._exact is not None and self._exact[0] == shown:
+            return self._exact[1]
+        return shown
 
     def set_value(self, value: Value) -> None:
         if self._page is not None:
@@ -188,6 +191,12 @@ class TextField(Field):
         elif self._line is not None:
             self._line.setText(str(value))
             self._line.setCursorPosition(0)
+        self._exact = (self._shown(), str(value))
+
+    def _shown(self) -> str:
+        if self._page is not None:
+            return self._page.toPlainText()
+        return self._line.text() if self._line is not None else ""
 
     def reset(self) -> None:
         self.set_value(self._control.default)

@@ -1,0 +1,61 @@
+"""How smooth the main thread runs: the gaps of a fast timer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Qt, QTimer
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Times between two ticks of a 5 ms timer, in milliseconds."""
+
+    count: int
+    median: float
+    p99: float
+    longest: float
+    over_50: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.count} ticks · median {self.median:.1f} ms · 99 % {self.p99:.1f} ms · "
+            f"longest {self.longest:.1f} ms · {self.over_50} over 50 ms"
+        )
+
+
+class GapMeter(QObject):
+    """Ticks every 5 ms on the thread that made it, and keeps how long that really took."""
+
+    def __init__(self, interval: int = 5) -> None:
+        super().__init__()
+        self._ticks: list[float] = []
+        self._last = 0.0
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(interval)
+        self._timer.timeout.connect(self._tick)
+
+    def start(self) -> None:
+        self._ticks.clear()
+        self._last = time.perf_counter()
+        self._timer.start()
+
+    def stop(self) -> Gaps:
+        """The distribution since `start`."""
+        self._tick()
+        self._timer.stop()
+        ordered = sorted(self._ticks)
+        return Gaps(
+            count=len(ordered),
+            median=ordered[len(ordered) // 2],
+            p99=ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
+            longest=ordered[-1],
+            over_50=sum(t > 50 for t in ordered),
+        )
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self._ticks.append((now - self._last) * 1000)
+        self._last = now
