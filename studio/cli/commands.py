@@ -83,15 +83,16 @@ def make(args: argparse.Namespace) -> dict[str, Any]:
         spec, model = _choose(house.store, lane, args.kind, args.family, args.model)
         for name in inputs:
             if not isinstance(spec.control(name), FILE_CONTROLS):
-                files = [c.name for c in spec.controls if isinstance(c, FILE_CONTROLS)]
+                known = [c.name for c in spec.controls if isinstance(c, FILE_CONTROLS)]
                 raise StudioError(
                     f"“{name}” is not an input of {spec.title}.",
-                    f"Its inputs are: {', '.join(files)}." if files else "It takes no files.",
+                    f"Its inputs are: {', '.join(known)}." if known else "It takes no files.",
                 )
         values = _values(spec, args.prompt, _pairs(args.settings, "--set", "NAME=VALUE"))
         refs = {n: InputRef(p.name, _sha256(p)) for n, p in inputs.items()}
         recipe = Recipe(args.kind, spec.id, model.id, seed, values, refs)
         mark = house.settings.mark_ai
+        files: list[Path] = []
         with tempfile.TemporaryDirectory(prefix="triptych-") as scratch, Bar(spec.title) as bar:
             job = house.job(recipe, Path(scratch), model, inputs, mark)
             if out is None:
@@ -99,7 +100,6 @@ def make(args: argparse.Namespace) -> dict[str, Any]:
                 try:
                     for path in inputs.values():
                         library.add_input(path)
-                    files: list[Path] = []
                     made = lane.make(job, bar.hear)
                     for output in made.outputs:
                         files += library.take_in(output).files
