@@ -1,0 +1,261 @@
+"""A tune written by a model, bar by bar, each checked before the next one is begun.
+
+A bar that does not work out is written again from its start with another seed (rejection sampling
+within a tune), so that the beat never stumbles; several tunes are tried, and the best one is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from studio.core.abc import AbcError, Key, Tune, parse, transpose
+from studio.core.errors import StudioError
+from studio.core.score import bars, check, check_bars, perform
+from studio.engine.audio.plan import Plan
+from studio.engine.audio.shapes import nearest
+
+if TYPE_CHECKING:
+    from studio.engine.genai import Loaded
+
+TRIES = 4
+_REWRITES = 32
+"""Bars written again within one try."""
+_HOPELESS = 2
+"""Tries of which not even four bars came right, after which no more is expected."""
+_MOST_TOKENS = 440
+_FEWEST_BARS = 8
+"""Of a whole tune, repeats included."""
+_FEWEST_NOTES = 8
+"""Below which nothing is called a tune."""
+_ENOUGH = 4
+"""Good bars in a row that are worth keeping without the rest."""
+_USUAL_TOKENS = 220
+
+_PLAIN = re.compile(r"[\^_=]?[A-Ga-gz][,']?[1-8]?/?|\|\n?|:\|\n?|\|:|\|\|\n?")
+# The keys in which tune models are taught; what is wished for in others is transposed.
+_TAUGHT = frozenset(
+    (
+        *("C", "G", "D", "A", "E", "F", "Bb", "Am", "Em", "Bm", "Dm", "Gm", "Cm"),
+        *("Ador", "Edor", "Ddor", "Gdor", "Cdor", "Dmix", "Amix", "Gmix", "Emix", "Cmix"),
+    )
+)
+_HOME = {"": "G", "m": "E", "dor": "A", "mix": "A"}
+# Kinds that the collections hardly hold, and what comes nearest to them.
+_LIKE = {"polka": "tune", "quickstep": "march"}
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A finished tune and how it was arrived at."""
+
+    tune: Tune
+    complete: bool
+    """The model ended the tune itself, and the beat never stumbles in it."""
+    flawless: bool
+    """Besides, it ends on its tonic, is as long as it should be and not too wide for a voice."""
+    tries: int
+    rewrites: int
+    """Bars that were written again."""
+    tokens: int
+    """How many the model wrote in all."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A tune while it is written: its tokens, what each says, and where its good bars end."""
+
+    header: str
+    ids: list[int] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)
+    good: list[int] = field(default_factory=list)
+    """How many tokens there are up to the end of each good bar."""
+    rewrites: int = 0
+    ended: bool = False
+    """Whether the model itself ended it, after good bars only."""
+
+    def text(self, tokens: int | None = None) -> str:
+        return self.header + "".join(self.pieces[:tokens])
+
+    def add(self, token: int, piece: str) -> None:
+        self.ids.append(token)
+        self.pieces.append(piece)
+
+    def at_bar(self) -> bool:
+        """Whether the last thing written is a bar line."""
+        return bool(self.pieces) and _is_bar(self.pieces[-1])
+
+    def judge(self) -> bool:
+        """Whether the bar that was just closed, and so all of the tune, works out."""
+        try:
+            tune = parse(self.text())
+            written = bars(tune)
+        except AbcError:
+            return False
+        if not written:
+            return len(self.ids) < 4  # nothing but a repeat sign so far
+        last = written[-1]
+        found = check_bars(written, tune.metre.quarters)
+        if found.stumbles or (found.rest and not last.closes and len(written) > 1):
+            return False
+        if last.length > tune.metre.quarters or len(written) <= len(self.good):
+            return False
+        if len(written) > 4 and all(bar.tokens == last.tokens for bar in written[-5:]):
+            return False  # a needle that hangs
+        self.good.append(len(self.ids))
+        return True
+
+    def rewrite(self) -> None:
+        """Go back to the end of the last good bar; every fourth time two bars further back."""
+        self.rewrites += 1
+        if self.rewrites % 4 == 0:
+            del self.good[-2:]
+        end = self.good[-1] if self.good else 0
+        del self.ids[end:], self.pieces[end:]
+
+
+def compose(
+    loaded: Loaded, plan: Plan, seed: int, *, temperature: float, top_p: float
+) -> Iterator[float | Composition]:
+    """Yields how much is done (0 to 1, not always growing), and at the end the composition.
+
+    Raises StudioError where nothing that can be played came out.
+    """
+    key = plan.key if str(plan.key) in _TAUGHT else Key(_HOME[plan.key.mode], plan.key.mode)
+    kind = _LIKE.get(plan.kind, plan.kind)
+    header = f"R:{kind}\nM:{plan.metre}\nL:1/{4 / plan.unit}\nK:{key}\n"
+    prompt = _prompt(loaded, header)
+    best: tuple[float, Tune] | None = None
+    tokens = rewrites = tries = hopeless = 0
+    for tries in range(1, TRIES + 1):
+        draft = _Draft(header)
+        for token in _write(loaded, prompt, draft, (seed, tries), temperature, top_p):
+            tokens += token
+            done = min(1.0, len(draft.ids) / _USUAL_TOKENS)
+            yield (tries - 1 + done) / TRIES
+        rewrites += draft.rewrites
+        found = _judged(draft, plan)
+        if found is not None and (best is None or found[0] > best[0]):
+            best = found
+        hopeless += len(draft.good) < _ENOUGH
+        if hopeless == _HOPELESS or (best is not None and best[0] >= 0):
+            break
+    if best is None:
+        raise StudioError(
+            f"The model “{loaded.name}” wrote nothing that can be played.",
+            "Try another seed or a lower temperature, or choose another model.",
+        )
+    rank, tune = best
+    if key != plan.key:
+        try:
+            tune = transpose(tune, plan.key)
+        except AbcError:
+            pass  # it stays in the key it was written in, and its header says so
+    tune = replace(tune, rhythm=plan.kind, tempo=plan.tempo)
+    yield Composition(tune, rank > -5.0, rank >= 0, tries, rewrites, tokens)
+
+
+def _prompt(loaded: Loaded, header: str) -> list[int]:
+    """The header's tokens after the one that begins a tune."""
+    ids = loaded.tokenizer.encode(header, special=True)
+    while ids and ids[-1] in loaded.stops:
+        ids.pop()
+    begin = loaded.tokenizer.encode("<s>")
+    if len(begin) == 1 and ids[:1] != begin:
+        ids = begin + ids
+    return ids
+
+
+def _write(
+    loaded: Loaded, prompt: list[int], draft: _Draft, seed: tuple[int, int], temperature: float,
+    top_p: float,
+) -> Iterator[bool]:  # fmt: skip
+    """Write one draft; yields whether a token was written, at every place where it can be left."""
+    from studio.engine.genai import generate
+
+    while draft.rewrites <= _REWRITES:
+        room = min(_MOST_TOKENS, loaded.context - len(prompt)) - len(draft.ids)
+        if room < 2:
+            return
+        # When no rewriting is left, whatever comes is taken.
+        strict = draft.rewrites < _REWRITES
+        wrong = False
+        for token in generate(
+            loaded,
+            [*prompt, *draft.ids],
+            seed=_derived(*seed, draft.rewrites),
+            max_new_tokens=room,
+            temperature=temperature,
+            top_p=top_p,
+        ):
+            yield token is not None
+            if token is None:
+                continue
+            piece = loaded.tokenizer.decode([token])
+            if draft.at_bar() and not _is_bar(piece) and not draft.judge() and strict:
+                wrong = True
+                break
+            draft.add(token, piece)
+        else:
+            if len(prompt) + len(draft.ids) >= loaded.context or len(draft.ids) >= _MOST_TOKENS:
+                return
+            draft.ended = draft.at_bar() and draft.judge() and len(draft.good) >= _ENOUGH
+            wrong = not draft.ended
+        if not wrong or not strict:
+            return
+        draft.rewrite()
+
+
+def _judged(draft: _Draft, plan: Plan) -> tuple[float, Tune] | None:
+    """The best that can be made of a draft and its rank: 0 is flawless, below are its faults."""
+    tune = _readable(draft)
+    if tune is None:
+        return None
+    try:
+        tune = nearest(tune, plan.bars)
+        found, played = check(tune), perform(tune)
+    except AbcError:
+        return None
+    if len(played.events) < _FEWEST_NOTES:
+        return None
+    rank = -10.0 * found.stumbles
+    if not draft.ended:
+        rank -= 5.0
+    if plan.bars:
+        rank -= 8.0 * abs(played.bars - plan.bars) / plan.bars
+    elif played.bars < _FEWEST_BARS:
+        rank -= 4.0
+    elif played.bars % 8:
+        rank -= 1.0  # dances go in parts of eight bars
+    if played.events[-1].pitches[-1] % 12 != tune.key.pitch_class:
+        rank -= 1.0
+    heard = [pitch for event in played.events for pitch in event.pitches]
+    if max(heard) - min(heard) > 26:
+        rank -= 1.0  # more than a tune for one voice or hand should ask
+    return rank, tune
+
+
+def _readable(draft: _Draft) -> Tune | None:
+    """The good bars of a draft; where there are too few, all plain notes and bar lines of it."""
+    text = draft.text(draft.good[-1] if draft.good else 0)
+    if len(draft.good) < _ENOUGH:
+        plain = (piece for piece in draft.pieces if _PLAIN.fullmatch(piece))
+        text = draft.header + "".join(plain).replace("::", ":|")
+    try:
+        tune = parse(text)
+        bars(tune)
+    except AbcError:
+        return None
+    return tune
+
+
+def _is_bar(piece: str) -> bool:
+    return "|" in piece or ":" in piece
+
+
+def _derived(seed: int, attempt: int, rewrite: int) -> int:
+    digest = hashlib.sha256(f"{seed}/{attempt}/{rewrite}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
