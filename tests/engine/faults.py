@@ -252,6 +252,8 @@ def install_model(models: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text("a model for tests\n", "utf-8")
     (folder / "config.json").write_text('{"model_type": "fault"}\n', "utf-8")
+    # A safetensors file with nothing in it: a folder without weights is no model.
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
     (folder / "README.md").write_text(
         "---\nlicense: apache-2.0\nlibrary_name: triptych\n---\n# Fault model\n", "utf-8"
     )

@@ -17,11 +17,15 @@ class Gaps:
     p99: float
     longest: float
     over_50: int
+    work: float
+    """The most processor time that the thread itself used between two ticks: what it would have
+    been on a machine that nobody else uses."""
 
     def __str__(self) -> str:
         return (
             f"{self.count} ticks · median {self.median:.1f} ms · 99 % {self.p99:.1f} ms · "
-            f"longest {self.longest:.1f} ms · {self.over_50} over 50 ms"
+            f"longest {self.longest:.1f} ms · {self.over_50} over 50 ms · "
+            f"most work {self.work:.1f} ms"
         )
 
 
@@ -31,7 +35,9 @@ class GapMeter(QObject):
     def __init__(self, interval: int = 5) -> None:
         super().__init__()
         self._ticks: list[float] = []
+        self._work: list[float] = []
         self._last = 0.0
+        self._used = 0.0
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(interval)
@@ -39,7 +45,8 @@ class GapMeter(QObject):
 
     def start(self) -> None:
         self._ticks.clear()
-        self._last = time.perf_counter()
+        self._work.clear()
+        self._last, self._used = time.perf_counter(), time.thread_time()
         self._timer.start()
 
     def stop(self) -> Gaps:
@@ -53,9 +60,11 @@ class GapMeter(QObject):
             p99=ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
             longest=ordered[-1],
             over_50=sum(t > 50 for t in ordered),
+            work=max(self._work),
         )
 
     def _tick(self) -> None:
-        now = time.perf_counter()
+        now, used = time.perf_counter(), time.thread_time()
         self._ticks.append((now - self._last) * 1000)
-        self._last = now
+        self._work.append((used - self._used) * 1000)
+        self._last, self._used = now, used
