@@ -1,6 +1,7 @@
 """The recipe inside the file: put in, read and taken out of PNG, WAV, FLAC, MIDI, Markdown, ABC.
 
-Only the containers are touched, never the picture or the sound. Formats: PNG (W3C PNG, iTXt),
+Only the containers are touched, never the picture or the sound; JPEG and WebP, which are made by
+exporting only, are read as well. Formats: PNG (W3C PNG, iTXt),
 RIFF WAVE (LIST INFO), FLAC (Vorbis comment block), Standard MIDI File (text meta event), Markdown
 (YAML front matter; one line of JSON is valid YAML), ABC (`%` comment lines).
 """
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from studio.core.errors import StudioError
-from studio.core.formats import flac, midi, plain, png, wav
+from studio.core.formats import flac, midi, plain, png, wav, xmp
 from studio.core.formats.note import Note
 from studio.core.recipe import Recipe
 from studio.core.record import AI_SOURCE, SOFTWARE, Record, mark_json
@@ -33,17 +34,6 @@ WRITERS: dict[str, Write] = {
 SUFFIXES = frozenset(WRITERS)
 """The kinds of files that are made here. In `.txt` nothing is embedded."""
 
-_XMP = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Triptych">'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about=""'
-    ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
-    f"<Iptc4xmpExt:DigitalSourceType>{AI_SOURCE}</Iptc4xmpExt:DigitalSourceType>"
-    "</rdf:Description></rdf:RDF></x:xmpmeta>"
-    '<?xpacket end="r"?>'
-)
-
 
 def embed(data: bytes, suffix: str, record: Record) -> bytes:
     """The file `data` with `record` in it, instead of any that was there.
@@ -57,7 +47,7 @@ def embed(data: bytes, suffix: str, record: Record) -> bytes:
             json=record.to_json(),
             software=SOFTWARE,
             parameters=parameters(record.recipe, png.size(data)) if writer is png.write else "",
-            xmp=_XMP if record.mark_ai else "",
+            xmp=xmp.packet(AI_SOURCE) if record.mark_ai else "",
         ),
     )
 
@@ -67,7 +57,9 @@ def strip(data: bytes, suffix: str, *, keep_mark: bool = False) -> bytes:
 
     Raises StudioError for an unknown suffix and for data that is no such file.
     """
-    note = Note(json=mark_json(), software=SOFTWARE, xmp=_XMP) if keep_mark else None
+    note = None
+    if keep_mark:
+        note = Note(json=mark_json(), software=SOFTWARE, xmp=xmp.packet(AI_SOURCE))
     return _writer(suffix)(data, note)
 
 
@@ -87,6 +79,13 @@ def extract(path: Path) -> Record:
         ) from error
     except ValueError:  # a NUL in the name
         raise StudioError("This is not the name of a file.", "Choose another file.") from None
+
+
+def xmp_packet(record: Record, *, with_recipe: bool) -> str:
+    """What JPEG and WebP carry, which other programs write for us; empty where there is nothing."""
+    source = AI_SOURCE if record.mark_ai else ""
+    json = record.to_json() if with_recipe else ""
+    return xmp.packet(source, json) if source or json else ""
 
 
 def body(text: str) -> str:
@@ -150,6 +149,10 @@ def _read(file: BinaryIO) -> str:
         return png.read(file)
     if wav.matches(head):
         return wav.read(file)
+    if xmp.is_webp(head):
+        return xmp.read_webp(file)
+    if head.startswith(xmp.JPEG_MAGIC):
+        return xmp.read_jpeg(file)
     if head.startswith(flac.MAGIC):
         return flac.read(file)
     if head.startswith(midi.MAGIC):

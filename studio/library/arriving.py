@@ -41,7 +41,8 @@ class Arrivals:
             placed: list[tuple[Path, Path, bool]] = []
             try:
                 # A database that is built anew knows the time from here.
-                os.utime(arrival.sources[0], (arrival.created, arrival.created))
+                with contextlib.suppress(OSError):
+                    os.utime(arrival.sources[0], (arrival.created, arrival.created))
                 # The main file last: where it stands, the others stand.
                 for source, target in reversed(self._pairs(arrival)):
                     placed.append((source, target, _place(source, target)))

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from studio.core.formats import xmp
 from studio.core.formats.note import (
     KEY,
     MAX_NOTE,
@@ -21,7 +22,7 @@ from studio.core.formats.note import (
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 XMP_KEY = "XML:com.adobe.xmp"
-XMP_MARK = b'x:xmptk="Triptych"'
+XMP_MARK = xmp.TOOLKIT.encode()
 _KEY = KEY.encode() + b"\0"
 
 
