@@ -1,0 +1,65 @@
+"""Markdown from a stranger, shown quietly: as high as it is, and loading nothing."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QByteArray, QSizeF, Qt, QUrl
+from PySide6.QtGui import QFont, QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QFrame, QTextBrowser, QWidget
+
+from studio.ui import theme
+
+MAX_SHOWN = 100_000
+"""Characters that are shown."""
+
+
+class MarkdownView(QTextBrowser):
+    """Grows to the height of its text, for use inside something that scrolls."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("bare", True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setOpenExternalLinks(True)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.document().setDocumentMargin(10)
+        self.document().documentLayout().documentSizeChanged.connect(self._grow)
+
+    def show_markdown(self, text: str, skip_title: str = "") -> None:
+        """Show another text; a first heading that says `skip_title` once more is left out."""
+        first, _, rest = text.strip().partition("\n")
+        if first.startswith("# ") and first[2:].strip() == skip_title:
+            text = rest
+        self.setMarkdown(text[:MAX_SHOWN])
+        self._quiet_headings()
+
+    def loadResource(self, kind: int, name: QUrl | str) -> QByteArray:
+        """The text may name any file or address; none is read."""
+        return QByteArray()
+
+    def _grow(self, size: QSizeF) -> None:
+        bar = self.horizontalScrollBar()
+        self.setFixedHeight(int(size.height()) + (bar.height() if bar.maximum() > 0 else 0) + 2)
+
+    def _quiet_headings(self) -> None:
+        """Headings in the sizes of the window instead of twice the text's."""
+        block = self.document().begin()
+        while block.isValid():
+            level = block.blockFormat().headingLevel()
+            cursor = QTextCursor(block)
+            if level:
+                form = QTextCharFormat()
+                form.setProperty(QTextCharFormat.Property.FontSizeAdjustment, 0)
+                form.setProperty(
+                    QTextCharFormat.Property.FontPixelSize,
+                    theme.LEAD if level == 1 else theme.BODY,
+                )
+                form.setFontWeight(QFont.Weight.DemiBold)
+                cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
+                cursor.mergeCharFormat(form)
+                spaced = block.blockFormat()
+                spaced.setTopMargin(0 if block.blockNumber() == 0 else theme.PAD)
+                spaced.setBottomMargin(theme.HAIR)
+                QTextCursor(block).setBlockFormat(spaced)
+            block = block.next()
