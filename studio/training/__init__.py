@@ -1,1 +1,2 @@
-"""How the starter models are made: data, training loops, export to ONNX, and the figures on their cards."""
+"""How the starter models are made: data, training loops, export to ONNX, and the figures on their
+cards."""

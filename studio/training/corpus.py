@@ -1,4 +1,5 @@
-"""Reading the training data as it is published: packed archives, opened in place and never unpacked to disk."""
+"""Reading the training data as it is published: packed archives, opened in place and never
+unpacked to disk."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def existing(path: Path) -> Path:
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """The text of a plain file, or of its ``.xz`` neighbour when only that exists; newlines are ``\\n``."""
+    """The text of a plain file, or of its ``.xz`` neighbour when only that exists; newlines are
+    ``\\n``."""
     packed = path.with_name(path.name + ".xz")
     if packed.exists():
         raw = lzma.decompress(packed.read_bytes())
@@ -39,7 +41,8 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 def tar_texts(path: Path, suffix: str, encoding: str = "utf-8") -> list[tuple[str, str]]:
-    """Every member of a tar archive whose name ends with ``suffix``: (name, text), sorted by name."""
+    """Every member of a tar archive whose name ends with ``suffix``: (name, text), sorted by
+    name."""
     with tarfile.open(existing(path)) as archive:
         found: list[tuple[str, str]] = []
         for member in archive.getmembers():

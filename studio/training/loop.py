@@ -1,4 +1,5 @@
-"""The training loop all starter models share: time budget, progress lines, checkpoints, leaving on SIGINT."""
+"""The training loop all starter models share: time budget, progress lines, checkpoints, leaving on
+SIGINT."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class Trainee(Protocol):
     """Something that can be trained a step at a time and put away between steps."""
 
     def train_step(self, step: int, done: float) -> float:
-        """Do optimizer step number ``step``; ``done`` in [0, 1] is the part of the budget used. Gives the loss."""
+        """Do optimizer step number ``step``; ``done`` in [0, 1] is the part of the budget used.
+        Gives the loss."""
 
     def state(self) -> dict[str, Any]:
         """Everything the next step depends on: weights, averages, optimizer moments."""
@@ -36,13 +38,14 @@ class Trainee(Protocol):
         """Held-out figures of the present weights."""
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 - it is a request, not an error
     """Training was asked to stop; the checkpoint is written and ``--resume`` goes on from it."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: either wall-clock minutes or, for exact repetition, a number of steps."""
+    """How long to train: wall-clock minutes or, for exact repetition, steps; neither means not at
+    all."""
 
     minutes: float = 0.0
     steps: int = 0
@@ -60,7 +63,8 @@ class Outcome:
 
 @contextmanager
 def stop_on_sigint() -> Iterator[Callable[[], bool]]:
-    """Yields a question "was SIGINT received?"; the signal itself no longer interrupts a step half way."""
+    """Yields a question "was SIGINT received?"; the signal itself no longer interrupts a step half
+    way."""
     asked = False
 
     def note(_signal: int, _frame: object) -> None:
@@ -75,7 +79,8 @@ def stop_on_sigint() -> Iterator[Callable[[], bool]]:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint so that a kill at any moment leaves either the old or the new one whole."""
+    """Write a checkpoint so that a kill at any moment leaves either the old or the new one
+    whole."""
     import torch
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,11 +89,12 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         torch.save(state, stream)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(part, path)
+    part.replace(path)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; only tensors and plain values are accepted. Raises StudioError when it is unreadable."""
+    """Read a checkpoint; only tensors and plain values are accepted. Raises StudioError when it is
+    unreadable."""
     import torch
 
     try:
@@ -114,8 +120,9 @@ def minutes_text(seconds: float) -> str:
 class Loop:
     """Runs one Trainee through one Budget, with a checkpoint file named after it.
 
-    With a budget of minutes the number of steps follows the measured speed and the learning rate follows
-    the share of the budget used; with a budget of steps the run is repeatable bit for bit, resumed or not.
+    With a budget of minutes the number of steps follows the measured speed and the learning rate
+    follows the share of the budget used; with a budget of steps the run is repeatable bit for bit,
+    resumed or not.
     """
 
     def __init__(
@@ -145,14 +152,24 @@ class Loop:
         print(f"[{self.name}] {text}", file=self.output, flush=True)
 
     def run(self, trainee: Trainee) -> Outcome:
-        """Train to the end of the budget. Raises Interrupted after SIGINT, with the checkpoint written."""
+        """Train to the end of the budget. Raises Interrupted after SIGINT, with the checkpoint
+        written."""
         out = self.outcome
         if self.resume and self.file is not None and self.file.exists():
             saved = load_checkpoint(self.file)
-            trainee.load_state(saved["trainee"])
+            try:
+                trainee.load_state(saved["trainee"])
+            except (KeyError, ValueError, RuntimeError) as error:
+                raise StudioError(
+                    f"The checkpoint {self.file.name} belongs to another configuration or data.",
+                    "Train again without --resume, or with the data it was begun with.",
+                ) from error
             out.steps, out.seconds = int(saved["step"]), float(saved["seconds"])
             out.loss, out.history = float(saved["loss"]), list(saved["history"])
             self.say(f"goes on from step {out.steps}")
+        if self._done(out) >= 1.0:
+            self.say("nothing left to train")
+            return out
         reported = saved_at = time.monotonic()
         with stop_on_sigint() as asked:
             while (done := self._done(out)) < 1.0:
@@ -189,6 +206,8 @@ class Loop:
     def _done(self, out: Outcome) -> float:
         if self.budget.steps:
             return min(1.0, out.steps / self.budget.steps)
+        if self.budget.minutes <= 0:
+            return 1.0
         return min(1.0, out.seconds / (self.budget.minutes * 60))
 
     def _report(self, out: Outcome) -> None:

@@ -1,0 +1,267 @@
+"""The sketch model as a diffusers folder with ONNX graphs: the layout of StableDiffusionPipeline
+exports.
+
+Graph names and inputs are those of the common ONNX exports of Stable Diffusion: ``text_encoder``,
+``unet``, ``vae_encoder``, ``vae_decoder``, each a folder with ``model.onnx`` and the
+``config.json`` of its class.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.training.diffusion import SCHEDULE
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel
+
+OPSET = 18
+HALF_FROM = 1024
+"""Weights with at least so many values are stored as float16 and widened when the graph is
+loaded."""
+
+Axes = dict[str, dict[int, str]]
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def export_graph(
+    call: Callable[..., Any],
+    module: torch.nn.Module,
+    inputs: dict[str, torch.Tensor],
+    outputs: list[str],
+    axes: Axes,
+    path: Path,
+) -> float:
+    """Trace ``call(**inputs)`` to ONNX, store it, and give the largest difference to torch on the
+    inputs."""
+    import torch
+
+    class Wrapped(torch.nn.Module):
+        """Positional arguments in, tuple out: what the tracing exporter wants."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = module
+
+        def forward(self, *values: torch.Tensor) -> Any:
+            return call(**dict(zip(inputs, values, strict=True)))
+
+    module.eval()
+    wrapped = Wrapped().eval()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad(), warnings.catch_warnings():
+        # The tracing exporter warns of every Python branch on a shape, and of being the older
+        # exporter; that
+        # shapes stay free is checked below with others than the traced ones.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            wrapped,
+            tuple(inputs.values()),
+            str(path),
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            do_constant_folding=True,
+            dynamo=False,
+        )
+    halve(path)
+    other = {name: _twice(value, axes.get(name, {})) for name, value in inputs.items()}
+    return max(difference(wrapped, path, inputs), difference(wrapped, path, other))
+
+
+def _twice(value: torch.Tensor, axes: dict[int, str]) -> torch.Tensor:
+    """A tensor doubled along its free axes but the token axis, whose length a text model fixes."""
+    import torch
+
+    for axis, name in axes.items():
+        if name != "sequence":
+            value = torch.cat([value, value], dim=axis)
+    return value
+
+
+def halve(path: Path) -> None:
+    """Store a graph's large float32 weights as float16 with a Cast behind each."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(str(path))
+    graph = model.graph
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < HALF_FROM:
+            continue
+        name = weight.name
+        small = numpy_helper.from_array(
+            numpy_helper.to_array(weight).astype(np.float16), f"{name}.half"
+        )
+        weight.CopyFrom(small)
+        casts.append(onnx.helper.make_node("Cast", [small.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def run_graph_session(path: Path) -> Callable[[Arrays], list[npt.NDArray[Any]]]:
+    """A function that runs a graph on the processor and gives all its outputs."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+    return lambda inputs: [np.asarray(value) for value in session.run(None, inputs)]
+
+
+def difference(module: torch.nn.Module, path: Path, inputs: dict[str, torch.Tensor]) -> float:
+    """The largest absolute difference between a module and its graph."""
+    import torch
+
+    with torch.no_grad():
+        expected = module(*inputs.values())
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    got = run_graph_session(path)({name: value.numpy() for name, value in inputs.items()})
+    return max(
+        float(np.abs(one.numpy() - two).max()) for one, two in zip(expected, got, strict=True)
+    )
+
+
+def export_text_encoder(model: CLIPTextModel, folder: Path, length: int) -> float:
+    """input_ids (batch, length) int64 -> last_hidden_state (batch, length, width), pooler_output
+    (batch, width)."""
+    import torch
+
+    def call(input_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        output = model(input_ids=input_ids)
+        return output.last_hidden_state, output.pooler_output
+
+    ids = torch.full((2, length), model.config.eos_token_id, dtype=torch.int64)
+    ids[:, 0] = model.config.bos_token_id
+    ids[0, 1], ids[1, 1:3] = 5, 7
+    free = {0: "batch", 1: "sequence"}
+    axes: Axes = {"input_ids": free, "last_hidden_state": free, "pooler_output": {0: "batch"}}
+    model.config.save_pretrained(folder)
+    return export_graph(
+        call, model, {"input_ids": ids}, ["last_hidden_state", "pooler_output"], axes,
+        folder / "model.onnx",
+    )  # fmt: skip
+
+
+def export_unet(model: UNet2DConditionModel, folder: Path, length: int) -> float:
+    """sample (batch, c, h, w), timestep (batch) int64, encoder_hidden_states -> out_sample, shaped
+    as sample."""
+    import torch
+
+    def call(
+        sample: torch.Tensor, timestep: torch.Tensor, encoder_hidden_states: torch.Tensor
+    ) -> Any:
+        return model(
+            sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=False
+        )[0]
+
+    side = int(model.config.sample_size)
+    generator = torch.Generator().manual_seed(0)
+    inputs = {
+        "sample": torch.randn(2, int(model.config.in_channels), side, side, generator=generator),
+        "timestep": torch.tensor([999, 20]),
+        "encoder_hidden_states": torch.randn(
+            2, length, int(model.config.cross_attention_dim), generator=generator
+        ),
+    }
+    free = {0: "batch", 2: "height", 3: "width"}
+    axes: Axes = {
+        "sample": free,
+        "timestep": {0: "batch"},
+        "encoder_hidden_states": {0: "batch", 1: "sequence"},
+        "out_sample": free,
+    }
+    model.save_config(folder)
+    return export_graph(call, model, inputs, ["out_sample"], axes, folder / "model.onnx")
+
+
+def export_vae(model: AutoencoderKL, root: Path, size: int) -> tuple[float, float]:
+    """vae_decoder: latent_sample -> sample; vae_encoder: sample -> latent_parameters (mean and log
+    variance)."""
+    import torch
+
+    def decode(latent_sample: torch.Tensor) -> Any:
+        return model.decode(latent_sample, return_dict=False)[0]
+
+    def encode(sample: torch.Tensor) -> Any:
+        return model.quant_conv(model.encoder(sample))
+
+    generator = torch.Generator().manual_seed(0)
+    side = size // 2 ** (len(model.config.block_out_channels) - 1)
+    latent = torch.randn(1, int(model.config.latent_channels), side, side, generator=generator)
+    picture = torch.rand(1, 3, size, size, generator=generator) * 2 - 1
+    free = {0: "batch", 2: "height", 3: "width"}
+    outer = {0: "batch", 2: "out_height", 3: "out_width"}
+    for name in ("vae_decoder", "vae_encoder"):
+        model.save_config(root / name)
+    return (
+        export_graph(
+            decode, model, {"latent_sample": latent}, ["sample"],
+            {"latent_sample": free, "sample": outer}, root / "vae_decoder" / "model.onnx",
+        ),
+        export_graph(
+            encode, model, {"sample": picture}, ["latent_parameters"],
+            {"sample": free, "latent_parameters": outer}, root / "vae_encoder" / "model.onnx",
+        ),
+    )  # fmt: skip
+
+
+def write_pipeline_files(root: Path) -> None:
+    """model_index.json and the default scheduler: DPM-Solver++ (2M) with the schedule of the
+    training."""
+    import diffusers
+    from diffusers import DPMSolverMultistepScheduler
+
+    scheduler = DPMSolverMultistepScheduler(**SCHEDULE)
+    scheduler.save_config(root / "scheduler")
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", "DPMSolverMultistepScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    (root / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", "utf-8")
+
+
+def export(
+    text: CLIPTextModel,
+    unet: UNet2DConditionModel,
+    vae: AutoencoderKL,
+    root: Path,
+    *,
+    size: int,
+    length: int,
+    scaling_factor: float,
+) -> dict[str, float]:
+    """Write all but the tokenizer; gives each graph's largest difference to torch."""
+    vae.register_to_config(scaling_factor=scaling_factor)
+    write_pipeline_files(root)
+    figures = {
+        "text_encoder": export_text_encoder(text, root / "text_encoder", length),
+        "unet": export_unet(unet, root / "unet", length),
+    }
+    figures["vae_decoder"], figures["vae_encoder"] = export_vae(vae, root, size)
+    return figures

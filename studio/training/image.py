@@ -1,0 +1,134 @@
+"""Making the sketch model: pictures, autoencoder, latents, then text encoder and UNet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.training import autoencoder, caption_tokenizer, diffusion, pictures
+from studio.training.loop import Budget, Loop, Outcome
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTokenizer
+
+SHIFTED_SHARE = 0.25
+"""Part of the draws that are recoloured copies."""
+HELD_OUT_EVERY = 50
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Encoded pictures, scaled to unit deviation, and the factor that scaled them."""
+
+    scaled: npt.NDArray[np.float32]
+    factor: float
+
+
+def held_out_mask(data: pictures.PictureData) -> npt.NDArray[np.bool_]:
+    """True for every picture of each fiftieth thing; the autoencoder is judged on these."""
+    names = sorted({p.caption for p in data.pictures if not p.shifted})
+    held = set(names[::HELD_OUT_EVERY])
+    bare = {pictures.without_colours(name) or name for name in held}
+    return np.array(
+        [(p.caption in bare) if p.shifted else (p.caption in held) for p in data.pictures]
+    )
+
+
+def train_autoencoder(
+    data: pictures.PictureData,
+    budget: Budget,
+    checkpoints: Path | None,
+    *,
+    resume: bool,
+    config: autoencoder.AutoencoderConfig | None = None,
+) -> tuple[autoencoder.AutoencoderTrainee, Outcome]:
+    """The first stage; held-out pictures are the originals only."""
+    mask = held_out_mask(data)
+    originals = np.array([not p.shifted for p in data.pictures])
+    trainee = autoencoder.AutoencoderTrainee(
+        config or autoencoder.AutoencoderConfig(),
+        data.pixels[~mask],
+        data.pixels[mask & originals][:192],
+    )
+    loop = Loop("image-autoencoder", budget, checkpoints, resume=resume)
+    outcome = loop.run(trainee)
+    trainee.model.eval()
+    return trainee, outcome
+
+
+def encode(model: AutoencoderKL, data: pictures.PictureData) -> Latents:
+    """Latent means of all pictures, and the scaling factor 1 / deviation as in Stable Diffusion."""
+    raw = autoencoder.encode_all(model, data.pixels)
+    factor = float(1.0 / raw.std())
+    return Latents(raw * factor, factor)
+
+
+def draw_weights(data: pictures.PictureData) -> npt.NDArray[np.float64]:
+    """The chance of each picture: its set's weight, and a fixed share in all for the recoloured
+    ones."""
+    weights = np.array([p.weight for p in data.pictures], dtype=np.float64)
+    shifted = np.array([p.shifted for p in data.pictures])
+    weights[~shifted] *= (1 - SHIFTED_SHARE) / weights[~shifted].sum()
+    if shifted.any():
+        weights[shifted] *= SHIFTED_SHARE / weights[shifted].sum()
+    return weights
+
+
+def all_captions(data: pictures.PictureData) -> list[str]:
+    """Every wording the tokenizer should know, names more often than keywords."""
+    chance = np.random.default_rng(0)
+    texts = [pictures.caption_for(p, chance) for p in data.pictures]
+    texts += [f"{p.caption}, {p.style}" for p in data.pictures] * 4
+    texts += [k for p in data.pictures for k in p.keywords]
+    texts += [
+        f"{colour} {style}"
+        for colour in sorted(pictures.COLOUR_WORDS)
+        for style in pictures.STYLE_WORDS
+    ]
+    return texts
+
+
+def make_tokenizer(
+    data: pictures.PictureData, folder: Path, *, resume: bool = False
+) -> CLIPTokenizer:
+    """Train the caption tokenizer into ``folder`` (kept when resuming) and load it as transformers
+    does."""
+    from transformers import CLIPTokenizer
+
+    if not (resume and (folder / "vocab.json").exists()):
+        caption_tokenizer.save(folder, *caption_tokenizer.train(all_captions(data)))
+    tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
+    return tokenizer
+
+
+def token_rows(tokenizer: CLIPTokenizer, texts: list[str]) -> npt.NDArray[np.int64]:
+    """Token ids as StableDiffusionPipeline makes them: padded and cut to the model's length."""
+    rows = tokenizer(texts, padding="max_length", truncation=True).input_ids
+    return np.asarray(rows, dtype=np.int64)
+
+
+def train_diffusion(
+    data: pictures.PictureData,
+    latents: Latents,
+    tokenizer: CLIPTokenizer,
+    budget: Budget,
+    checkpoints: Path | None,
+    *,
+    resume: bool,
+    config: diffusion.DiffusionConfig | None = None,
+) -> tuple[diffusion.DiffusionTrainee, Outcome]:
+    """The second stage."""
+    trainee = diffusion.DiffusionTrainee(
+        config or diffusion.DiffusionConfig(vocabulary=len(tokenizer)),
+        latents.scaled,
+        draw_weights(data),
+        lambda index, chance: pictures.caption_for(data.pictures[index], chance),
+        lambda texts: token_rows(tokenizer, texts),
+    )
+    outcome = Loop("image-unet", budget, checkpoints, resume=resume).run(trainee)
+    return trainee, outcome

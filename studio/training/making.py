@@ -1,0 +1,205 @@
+"""Making each starter model from data to folder: train, export, judge, write the card and the
+report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.training import cards, export_language, language
+from studio.training.loop import Budget, Loop, Outcome
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+FOLDERS = {"music": "triptych-tune", "image": "triptych-sketch", "text": "triptych-story"}
+MINUTES = {"music": 18.0, "image": 56.0, "text": 35.0}
+AUTOENCODER_SHARE = 0.29
+"""Part of the image model's time that goes to the autoencoder."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the command line asked for."""
+
+    data: Path
+    out: Path
+    budget: Budget
+    checkpoints: Path | None = None
+    resume: bool = False
+
+
+def kept_tokenizer(order: Order, name: str, fresh: Tokenizer) -> Tokenizer:
+    """The tokenizer a checkpoint was begun with when resuming, else the fresh one, put beside
+    it."""
+    from tokenizers import Tokenizer
+
+    if order.checkpoints is None:
+        return fresh
+    file = order.checkpoints / f"{name}-tokenizer.json"
+    if order.resume and file.exists():
+        return Tokenizer.from_file(str(file))
+    order.checkpoints.mkdir(parents=True, exist_ok=True)
+    fresh.save(str(file))
+    return fresh
+
+
+def report(folder: Path, outcomes: dict[str, Outcome], figures: dict[str, Any]) -> dict[str, Any]:
+    """Collect a run's numbers for the command line; they are not part of the model folder."""
+    return {
+        "model": folder.name,
+        "training": {name: asdict(outcome) for name, outcome in outcomes.items()},
+        "figures": figures,
+    }
+
+
+def language_figures(
+    trainee: language.LanguageTrainee,
+    outcome: Outcome,
+    exported: export_language.ExportFigures,
+    held: language.HeldOut,
+) -> dict[str, float | str]:
+    """The part of a card that the story and the tune model share."""
+    ratio = held.tokens_a_character
+    figures: dict[str, float | str] = {
+        "parameters": trainee.parameters(),
+        "training, minutes on one CPU core": outcome.seconds / 60,
+        "tokens seen in training": float(
+            outcome.steps * trainee.config.batch * trainee.config.sequence
+        ),
+    }
+    for precision, nats in exported.nats.items():
+        size = exported.size[precision] / 1e6
+        figures[f"held out, {precision} ({size:.1f} MB)"] = (
+            f"{nats:.4f} nats a token, {nats * ratio:.4f} nats a character"
+        )
+    figures["precision of this folder"] = exported.chosen
+    figures["tokens a second on one CPU core"] = exported.tokens_a_second
+    return figures
+
+
+def make_music(order: Order) -> dict[str, Any]:
+    """Train and export the tune model."""
+    from studio.training import judging, music
+    from studio.training.sampling import Sampler
+
+    data = music.load(order.data)
+    kept_tokenizer(order, "music", data.tokenizer)
+    trainee = language.LanguageTrainee(
+        language.LanguageConfig(vocabulary=data.tokenizer.get_vocab_size()),
+        data.train,
+        data.held_out,
+    )
+    loop = Loop("music", order.budget, order.checkpoints, resume=order.resume)
+    outcome = loop.run(trainee)
+    folder = order.out / FOLDERS["music"]
+    held = data.held_out["tunes"]
+    exported = export_language.export(
+        trainee.model.eval(), data.tokenizer, folder, held, trainee.config.sequence,
+        search={"do_sample": True, "temperature": 0.7, "top_p": 1.0, "top_k": 0},
+    )  # fmt: skip
+    figures = language_figures(trainee, outcome, exported, held)
+    loop.say("judging the tunes")
+    figures |= judging.judge_tunes(Sampler(folder, data.tokenizer), data.train)
+    cards.write(folder, cards.TUNE, figures)
+    return report(folder, {"music": outcome}, {**figures, "data": data.counts})
+
+
+def make_text(order: Order) -> dict[str, Any]:
+    """Train and export the story model."""
+    from studio.training import judging, stories
+    from studio.training.sampling import Sampler
+
+    data = stories.load(order.data)
+    kept_tokenizer(order, "text", data.tokenizer)
+    trainee = language.LanguageTrainee(
+        language.LanguageConfig(
+            vocabulary=data.tokenizer.get_vocab_size(), sequence=stories.SEQUENCE, batch=12
+        ),
+        data.train,
+        data.held_out,
+        mask=data.train_mask,
+    )
+    loop = Loop("text", order.budget, order.checkpoints, resume=order.resume)
+    outcome = loop.run(trainee)
+    folder = order.out / FOLDERS["text"]
+    held = data.held_out["TinyStories"]
+    exported = export_language.export(
+        trainee.model.eval(), data.tokenizer, folder, held, trainee.config.sequence,
+        search={"do_sample": True, "temperature": 0.7, "top_p": 0.95, "top_k": 0},
+        chat_template=stories.CHAT_TEMPLATE,
+    )  # fmt: skip
+    figures = language_figures(trainee, outcome, exported, held)
+    loop.say("judging the stories")
+    judged, texts = judging.judge_stories(Sampler(folder, data.tokenizer), data.train)
+    figures |= judged
+    cards.write(folder, cards.STORY, figures, ("Held out are 150 stories of TinyStories.",))
+    return report(folder, {"text": outcome}, {**figures, "data": data.counts, "texts": texts})
+
+
+def make_image(order: Order) -> dict[str, Any]:
+    """Train and export the sketch model."""
+    import shutil
+    import tempfile
+
+    from studio.training import caption_tokenizer, export_image, image, judging, pictures
+
+    data = pictures.load(order.data)
+    first, second = shares(order.budget)
+    painter, learned = image.train_autoencoder(data, first, order.checkpoints, resume=order.resume)
+    latents = image.encode(painter.model, data)
+    folder = order.out / FOLDERS["image"]
+    with tempfile.TemporaryDirectory() as scratch:
+        words = (order.checkpoints or Path(scratch)) / "image-tokenizer"
+        tokenizer = image.make_tokenizer(data, words, resume=order.resume)
+        trainee, outcome = image.train_diffusion(
+            data, latents, tokenizer, second, order.checkpoints, resume=order.resume
+        )
+        shutil.copytree(words, folder / "tokenizer", dirs_exist_ok=True)
+    parts = trainee.averaged()
+    differences = export_image.export(
+        parts["text"], parts["unet"], painter.model, folder,
+        size=pictures.SIZE, length=caption_tokenizer.LENGTH, scaling_factor=latents.factor,
+    )  # fmt: skip
+    sketcher = judging.Sketcher(folder, tokenizer)
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+    parameters = trainee.parameters()
+    figures: dict[str, float | str] = {
+        "parameters of the UNet": parameters["unet"],
+        "parameters of the text encoder": parameters["text"],
+        "parameters of the autoencoder": sum(p.numel() for p in painter.model.parameters()),
+        "size, MB": size / 1e6,
+        "training, minutes on one CPU core": (learned.seconds + outcome.seconds) / 60,
+        "pictures learned from": len(data.pictures),
+        "pictures seen in training": outcome.steps * trainee.config.batch,
+        "autoencoder on held-out things, PSNR in dB": painter.evaluate()["psnr dB"],
+        **judging.judge_sketches(sketcher, data),
+        **{f"largest difference to torch, {k}": v for k, v in differences.items()},
+    }
+    cards.write(folder, cards.SKETCH, figures)
+    return report(folder, {"autoencoder": learned, "unet": outcome}, figures)
+
+
+def shares(budget: Budget) -> tuple[Budget, Budget]:
+    """The image model's budget, divided between autoencoder and UNet."""
+    part = AUTOENCODER_SHARE
+    return (
+        Budget(budget.minutes * part, budget.steps),
+        Budget(budget.minutes * (1 - part), budget.steps),
+    )
+
+
+MAKERS: dict[str, Callable[[Order], dict[str, Any]]] = {
+    "music": make_music,
+    "image": make_image,
+    "text": make_text,
+}
+
+
+def write_report(path: Path, made: dict[str, Any]) -> None:
+    """Write a run's report as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", "utf-8")
