@@ -1,4 +1,4 @@
-"""The Qt binding itself: a fault there ends the program after minutes, wherever it happens to be."""
+"""The Qt binding itself: a fault there ends the program after minutes, anywhere."""
 
 from __future__ import annotations
 
