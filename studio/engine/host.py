@@ -165,7 +165,12 @@ def main(conn: Connection, lane: Kind, entries: Sequence[Entry]) -> None:
     # Ctrl+C in a terminal reaches the whole group; the program decides, and closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
+    from tqdm import tqdm
+
     from studio.engine.device import report
+
+    # The libraries' own bars make a semaphore between processes, which a killed engine leaks.
+    tqdm.set_lock(threading.RLock())
 
     families, unavailable = load_all(entries, lane)
     host = Host(conn, families)

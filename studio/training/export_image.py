@@ -160,7 +160,7 @@ def export_text_encoder(model: CLIPTextModel, folder: Path, length: int) -> floa
 
 
 def export_unet(model: UNet2DConditionModel, folder: Path, length: int) -> float:
-    """sample (batch, c, h, w), timestep (batch) int64, encoder_hidden_states -> out_sample, shaped
+    """sample (batch, c, h, w), timestep (batch) float32, encoder_hidden_states -> out_sample, shaped
     as sample."""
     import torch
 
@@ -175,7 +175,7 @@ def export_unet(model: UNet2DConditionModel, folder: Path, length: int) -> float
     generator = torch.Generator().manual_seed(0)
     inputs = {
         "sample": torch.randn(2, int(model.config.in_channels), side, side, generator=generator),
-        "timestep": torch.tensor([999, 20]),
+        "timestep": torch.tensor([999.0, 20.0]),
         "encoder_hidden_states": torch.randn(
             2, length, int(model.config.cross_attention_dim), generator=generator
         ),

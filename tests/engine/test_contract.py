@@ -169,7 +169,7 @@ def test_closing_at_every_yield_leaves_nothing_behind(
         steps = family.run(job_of(entry, models, folder), bench)
         outputs = []
         for _ in range(stop):
-            step = next(steps)
+            step = next(steps, None)
             if isinstance(step, Output):
                 outputs += step.files
         steps.close()  # type: ignore[attr-defined]  # a family's run is a generator
