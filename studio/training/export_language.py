@@ -129,8 +129,8 @@ def folder_size(folder: Path) -> int:
     return sum((folder / name).stat().st_size for name in SHIPPED[1:] if (folder / name).exists())
 
 
-def decode_speed(folder: Path, prompt: list[int], tokens: int = 128) -> float:
-    """Tokens a second of onnxruntime-genai with one thread, after the prompt."""
+def decode_speed(folder: Path, prompt: list[int], tokens: int = 128, runs: int = 3) -> float:
+    """Tokens a second of onnxruntime-genai with one thread, after the prompt; the best of some runs."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime_genai
 
@@ -141,13 +141,16 @@ def decode_speed(folder: Path, prompt: list[int], tokens: int = 128) -> float:
     length = len(prompt) + tokens
     settings = onnxruntime_genai.GeneratorParams(model)
     settings.set_search_options(max_length=length, min_length=length, do_sample=False)
-    generator = onnxruntime_genai.Generator(model, settings)
-    generator.append_tokens(np.asarray(prompt, dtype=np.int32))
-    generator.generate_next_token()
-    began = time.perf_counter()
-    for _ in range(tokens - 1):
+    best = 0.0
+    for _ in range(runs):
+        generator = onnxruntime_genai.Generator(model, settings)
+        generator.append_tokens(np.asarray(prompt, dtype=np.int32))
         generator.generate_next_token()
-    return (tokens - 1) / (time.perf_counter() - began)
+        began = time.perf_counter()
+        for _ in range(tokens - 1):
+            generator.generate_next_token()
+        best = max(best, (tokens - 1) / (time.perf_counter() - began))
+    return best
 
 
 def export(
