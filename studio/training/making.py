@@ -77,7 +77,7 @@ def language_figures(
             f"{nats:.4f} nats a token, {nats * ratio:.4f} nats a character"
         )
     figures["precision of this folder"] = exported.chosen
-    figures["tokens a second on one CPU core"] = exported.tokens_a_second
+    figures["tokens a second on one CPU core, otherwise idle"] = exported.tokens_a_second
     return figures
 
 
