@@ -8,8 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from PySide6.QtCore import QMimeData, QPoint, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage, QKeySequence, QShortcut
+from PySide6.QtCore import QMimeData, QPoint, QTimer, QUrl
+from PySide6.QtGui import (
+    QDesktopServices,
+    QGuiApplication,
+    QImage,
+    QKeySequence,
+    QShortcut,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.core.errors import StudioError
@@ -67,14 +74,14 @@ class LibraryPane(QWidget):
         """Show one item, large."""
         self.item_view.show_item(item, self._models)
         self._pages.setCurrentWidget(self.item_view)
-        self.item_view.stage.focus_target().setFocus()
+        self._focus_page()
         self._follow_selection()
 
     def compare(self, left: Item, right: Item) -> None:
         """Show two items side by side."""
         self.compare_view.show_items(left, right, self._models)
         self._pages.setCurrentWidget(self.compare_view)
-        self.compare_view.setFocus()
+        self._focus_page()
         self._follow_selection()
 
     def show_grid(self) -> None:
@@ -82,7 +89,7 @@ class LibraryPane(QWidget):
         self._pages.setCurrentWidget(self._browse)
         self.item_view.clear()
         self.compare_view.clear()
-        self.grid.setFocus()
+        self._focus_page()
         self._follow_selection()
 
     def focus_search(self) -> None:
@@ -90,6 +97,11 @@ class LibraryPane(QWidget):
         self.show_grid()
         self.filters.search.setFocus()
         self.filters.search.selectAll()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # The keys of the actions work from here on, not only after a click.
+        QTimer.singleShot(0, self, self._focus_page)
 
     # Building
 
@@ -242,7 +254,14 @@ class LibraryPane(QWidget):
 
     def _focus_page(self) -> None:
         page = self._pages.currentWidget()
-        (self.grid if page is self._browse else page).setFocus()
+        if page is self.item_view:
+            self.item_view.stage.focus_target().setFocus()
+        elif page is self.compare_view:
+            self.compare_view.setFocus()
+        elif self._contents.currentWidget() is self.grid:
+            self.grid.setFocus()
+        else:
+            self.filters.search.setFocus()
 
     # What is done
 

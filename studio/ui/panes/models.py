@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QShowEvent
+from PySide6.QtGui import QDesktopServices, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -36,6 +37,8 @@ from studio.ui.widgets.recipeview import RecipeView, Row, WrapLabel
 
 CUDA = "CUDAExecutionProvider"
 LIST_WIDTH = 340
+NARROW = 800
+"""Below this width the list stands above what is said of a model."""
 
 
 class ModelsPane(QWidget):
@@ -71,6 +74,18 @@ class ModelsPane(QWidget):
         super().showEvent(event)
         self.refresh()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW
+        ways = QBoxLayout.Direction
+        self._body.setDirection(ways.TopToBottom if narrow else ways.LeftToRight)
+        for card in (self._shelf, self._add):
+            card.setMinimumWidth(0 if narrow else LIST_WIDTH)
+            card.setMaximumWidth(16_777_215 if narrow else LIST_WIDTH)
+        self._shelf.setMaximumHeight(max(120, self.height() // 4) if narrow else 16_777_215)
+        self._how.setVisible(not narrow)
+        self._where.setVisible(not narrow)
+
     # Building
 
     def _build(self) -> None:
@@ -91,18 +106,18 @@ class ModelsPane(QWidget):
         head.addStretch(1)
         head.addWidget(self.again)
         outer.addLayout(head)
-        body = QHBoxLayout()
+        self._body = body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         body.setSpacing(theme.PAD)
         left = QVBoxLayout()
         left.setSpacing(theme.INSET)
-        shelf = QFrame()
+        self._shelf = shelf = QFrame()
         shelf.setProperty("card", True)
-        shelf.setFixedWidth(LIST_WIDTH)
         inside = QVBoxLayout(shelf)
         inside.setContentsMargins(4, 4, 4, 8)
         inside.addWidget(self.list)
         left.addWidget(shelf, 1)
-        left.addWidget(self._adding())
+        self._add = self._adding()
+        left.addWidget(self._add)
         body.addLayout(left)
         self._none = Message()
         self._none.say(
@@ -122,13 +137,12 @@ class ModelsPane(QWidget):
         card = QFrame()
         card.setObjectName("add-model")
         card.setProperty("card", True)
-        card.setFixedWidth(LIST_WIDTH)
         column = QVBoxLayout(card)
         column.setContentsMargins(theme.PAD, theme.INSET, theme.PAD, theme.INSET)
         column.setSpacing(theme.HAIR)
         heading = QLabel(self.tr("Add a model"))
         heading.setProperty("role", "heading")
-        words = QLabel(
+        self._how = words = QLabel(
             self.tr(
                 "Put its folder, as it comes from Hugging Face with ONNX files, into your models "
                 "folder. Then look again."

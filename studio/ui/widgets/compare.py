@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -24,7 +24,10 @@ from studio.ui.widgets.buttons import tool
 from studio.ui.widgets.elided import ElidedLabel
 from studio.ui.widgets.itemstage import ItemStage
 from studio.ui.widgets.itemwords import caption, full_date, kind_name, provider_name, title
+from studio.ui.widgets.keys import claims_escape
 from studio.ui.widgets.recipeview import RecipeView, Row, recipe_rows
+
+NARROW = 760
 
 
 class CompareView(QWidget):
@@ -41,7 +44,7 @@ class CompareView(QWidget):
         self._items: list[Item] = []
         self.stages = (ItemStage(studio.library), ItemStage(studio.library))
         self._titles = (ElidedLabel(), ElidedLabel())
-        self._captions = (QLabel(), QLabel())
+        self._captions = (ElidedLabel(), ElidedLabel())
         self.table = RecipeView()
         # Only one of two sounds is heard at a time.
         for mine, other in (self.stages, self.stages[::-1]):
@@ -57,6 +60,7 @@ class CompareView(QWidget):
         halves.addWidget(self._table_card())
         halves.setStretchFactor(0, 3)
         halves.setStretchFactor(1, 2)
+        halves.setSizes([3000, 2000])
         column.addWidget(halves, 1)
 
     @property
@@ -74,7 +78,7 @@ class CompareView(QWidget):
             words.setText(f"{kind_name(item.kind)} · {caption(item)}")
         rows = [self._rows(item, models) for item in self._items]
         self.table.show_pair(*rows)
-        differing = sum(row.differs for row in self.table.rows if row.objectName() != "row-made")
+        differing = sum(row.differs for row in self.table.rows)
         self._differing.setText(
             self.tr("The recipes are the same")
             if not differing
@@ -87,6 +91,15 @@ class CompareView(QWidget):
         self._items = []
         for stage in self.stages:
             stage.clear()
+
+    def event(self, event: QEvent) -> bool:
+        return claims_escape(event) or super().event(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        words = self.tr("Use this recipe") if self.width() > NARROW else self.tr("Use")
+        for button in self._uses:
+            button.setText(words)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Backspace):
@@ -120,6 +133,7 @@ class CompareView(QWidget):
         row = QHBoxLayout(pair)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.PAD)
+        self._uses: list[QPushButton] = []
         for number, stage in enumerate(self.stages):
             side = QVBoxLayout()
             side.setSpacing(theme.GAP)
@@ -133,7 +147,9 @@ class CompareView(QWidget):
             top.addLayout(words, 1)
             use = QPushButton(self.tr("Use this recipe"))
             use.setObjectName(f"use-{number}")
+            use.setAccessibleName(self.tr("Use this recipe"))
             use.clicked.connect(lambda _checked=False, n=number: self._use(n))
+            self._uses.append(use)
             top.addWidget(use)
             side.addLayout(top)
             side.addWidget(stage, 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from importlib import metadata
+from itertools import chain
 
 from studio.core.paths import resources
 
@@ -56,7 +58,8 @@ def credits_text() -> str:
             text = (resources() / name).read_text("utf-8", "replace")
         except OSError:
             continue
-        lines += ["```", *text.splitlines(), "```"]
+        wrapped = (textwrap.wrap(line, 84) or [""] for line in text.splitlines())
+        lines += ["```", *chain.from_iterable(wrapped), "```"]
     return "\n\n".join(lines[:3]) + "\n\n" + "\n".join(lines[3:])
 
 

@@ -23,6 +23,7 @@ from studio.library import Item
 from studio.library.exporters import Exporter, export, for_item
 from studio.ui import theme
 from studio.ui.widgets.background import Background
+from studio.ui.widgets.flow import FlowLayout
 from studio.ui.widgets.itemwords import title
 from studio.ui.widgets.saving import file_name
 
@@ -44,9 +45,8 @@ class ExportBar(QFrame):
         self._work = Background(self)
         self._items: tuple[Item, ...] = ()
         self._folder: Path | None = None
-        self._row = QHBoxLayout(self)
+        self._row = FlowLayout(self, spacing=theme.INSET, tail=2)
         self._row.setContentsMargins(theme.PAD, theme.INSET, theme.INSET, theme.INSET)
-        self._row.setSpacing(theme.INSET)
         self._what = QLabel()
         self._what.setProperty("role", "heading")
         self._row.addWidget(self._what)
@@ -56,16 +56,22 @@ class ExportBar(QFrame):
             "image": self.tr("Pictures as"),
             "audio": self.tr("Sound as"),
         }
-        self._labels: dict[Kind, QLabel] = {}
+        self._pairs: dict[Kind, QWidget] = {}
         for kind in KINDS:
             label, combo = QLabel(names[kind]), QComboBox()
             label.setBuddy(combo)
             label.setProperty("role", "muted")
             combo.setObjectName(f"format-{kind}")
             combo.setAccessibleName(names[kind])
-            self._labels[kind], self.formats[kind] = label, combo
-            self._row.addWidget(label)
-            self._row.addWidget(combo)
+            self.formats[kind] = combo
+            pair = QWidget()
+            together = QHBoxLayout(pair)
+            together.setContentsMargins(0, 0, 0, 0)
+            together.setSpacing(theme.GAP)
+            together.addWidget(label)
+            together.addWidget(combo)
+            self._pairs[kind] = pair
+            self._row.addWidget(pair)
         self.with_recipe = QCheckBox(self.tr("With the recipe inside"))
         self.with_recipe.setObjectName("with-recipe")
         self.with_recipe.setChecked(True)
@@ -76,7 +82,6 @@ class ExportBar(QFrame):
             )
         )
         self._row.addWidget(self.with_recipe)
-        self._row.addStretch(1)
         self.cancel = QPushButton(self.tr("Cancel"))
         self.cancel.setObjectName("export-cancel")
         self.cancel.setProperty("kind", "quiet")
@@ -108,8 +113,7 @@ class ExportBar(QFrame):
             for exporter in _common([item for item in items if item.kind == kind]):
                 combo.addItem(f"{exporter.title} ({exporter.suffix})", exporter.suffix)
             combo.setCurrentIndex(max(0, combo.findData(chosen)))
-            combo.setVisible(combo.count() > 0)
-            self._labels[kind].setVisible(combo.count() > 0)
+            self._pairs[kind].setVisible(combo.count() > 0)
         self.show()
         self.go.setFocus()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from PySide6.QtCore import QLocale, QSignalBlocker, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QLocale, QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -21,7 +21,9 @@ from PySide6.QtWidgets import (
 
 from studio.core.family import KINDS, Kind
 from studio.ui import icons, theme
+from studio.ui.widgets.flow import FlowLayout
 from studio.ui.widgets.itemcard import MARGIN
+from studio.ui.widgets.keys import claims_escape
 
 TYPING_MS = 160
 """Pause in typing after which the search begins."""
@@ -117,6 +119,9 @@ class FilterBar(QWidget):
                 self.model.addItem(title, model)
             self.model.setCurrentIndex(max(0, self.model.findData(chosen)))
 
+    def event(self, event: QEvent) -> bool:
+        return claims_escape(event, lambda: bool(self.search.text())) or super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if self.search.hasFocus() and event.key() in (
             Qt.Key.Key_Down,
@@ -156,9 +161,8 @@ class FilterBar(QWidget):
         row.addWidget(self.search, 2)
         return row
 
-    def _filter_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(theme.GAP)
+    def _filter_row(self) -> FlowLayout:
+        row = FlowLayout(spacing=theme.GAP, tail=1)
         self._kinds = QButtonGroup(self)
         for kind, text, picture in (
             ("", self.tr("All"), ""),
@@ -181,7 +185,6 @@ class FilterBar(QWidget):
         self._kinds.buttonClicked.connect(self._tell)
         self.starred = self._toggle("starred", "star", self.tr("Starred"))
         row.addWidget(self.starred)
-        row.addSpacing(theme.GAP)
         self.days = QComboBox()
         self.days.setObjectName("days")
         self.days.setAccessibleName(self.tr("Made when"))
@@ -204,7 +207,6 @@ class FilterBar(QWidget):
         for combo in (self.days, self.model):
             combo.currentIndexChanged.connect(self._tell)
             row.addWidget(combo)
-        row.addStretch(1)
         self.trash = self._toggle("trash", "trash-2", self.tr("Trash"))
         row.addWidget(self.trash)
         return row

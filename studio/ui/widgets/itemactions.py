@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QIcon, QKeySequence
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QPushButton, QToolButton, QWidget
 
 from studio.ui.icons import icon
@@ -93,54 +93,63 @@ class ItemActions(QObject):
         self.all[name] = action
 
 
-def action_button(actions: ItemActions, name: str, kind: str) -> QPushButton:
-    """A button with words that does one of the actions and follows its state."""
-    action = actions[name]
-    button = QPushButton(action.icon(), action.text())
-    button.setObjectName(f"button-{name}")
-    if kind:
-        button.setProperty("kind", kind)
-    if kind == "primary":
-        button.setIcon(QIcon())  # words are enough on the accent
-    button.clicked.connect(action.trigger)
-
-    def follow() -> None:
-        button.setEnabled(action.isEnabled())
-        button.setVisible(action.isVisible())
-        button.setText(action.text())
-        button.setToolTip(action.toolTip())
-        if kind != "primary":
-            button.setIcon(action.icon())
-
-    action.changed.connect(follow)
-    follow()
-    return button
-
-
-def action_tool(
-    actions: ItemActions, name: str, *, words: bool = False, only_possible: bool = False
-) -> QToolButton:
-    """A small button for one of the actions, with its words or as an icon alone.
+class ActionButton(QPushButton):
+    """A button with words that does one of the actions and follows its state.
 
     It is left out where the action is; `only_possible` leaves it out where it is not allowed too.
     """
+
+    def __init__(self, action: QAction, kind: str, *, only_possible: bool = False) -> None:
+        super().__init__()
+        self._action = action
+        self._only_possible = only_possible
+        self._primary = kind == "primary"
+        self._terse = False
+        self.setObjectName(action.objectName().replace("action-", "button-"))
+        if kind:
+            self.setProperty("kind", kind)
+        self.clicked.connect(action.trigger)
+        action.changed.connect(self._follow)
+        self._follow()
+
+    def set_terse(self, on: bool) -> None:
+        """The icon alone, for narrow windows."""
+        if on != self._terse:
+            self._terse = on
+            self._follow()
+
+    def _follow(self) -> None:
+        action = self._action
+        self.setEnabled(action.isEnabled())
+        self.setText("" if self._terse else action.text())
+        self.setAccessibleName(action.text())
+        self.setToolTip(action.toolTip())
+        if not self._primary:  # words are enough on the accent
+            self.setIcon(action.icon())
+        _show(self, action.isVisible() and (action.isEnabled() or not self._only_possible))
+
+
+def action_tool(actions: ItemActions, name: str) -> QToolButton:
+    """A small button for one of the actions, an icon alone; it is left out where the action is."""
     action = actions[name]
     button = QToolButton()
     button.setDefaultAction(action)
     button.setObjectName(f"tool-{name}")
     button.setProperty("kind", "icon")
-    button.setIconSize(QSize(16, 16) if words else ICON)
-    button.setToolButtonStyle(
-        Qt.ToolButtonStyle.ToolButtonTextBesideIcon
-        if words
-        else Qt.ToolButtonStyle.ToolButtonIconOnly
-    )
+    button.setIconSize(ICON)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def follow() -> None:
-        button.setVisible(action.isVisible() and (action.isEnabled() or not only_possible))
+        _show(button, action.isVisible())
         button.setAccessibleName(action.text())
 
     action.changed.connect(follow)
     follow()
     return button
+
+
+def _show(button: QWidget, yes: bool) -> None:
+    # Without a parent as yet it would become a window of its own.
+    if not yes or button.parentWidget() is not None:
+        button.setVisible(yes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -16,7 +17,9 @@ from PySide6.QtWidgets import (
 from studio.ui import theme
 from studio.ui.icons import icon
 from studio.ui.widgets.buttons import tool
-from studio.ui.widgets.itemactions import ItemActions, action_tool
+from studio.ui.widgets.itemactions import ActionButton, ItemActions
+
+NARROW = 720
 
 
 class SelectionBar(QFrame):
@@ -33,15 +36,26 @@ class SelectionBar(QFrame):
         self._count.setProperty("role", "heading")
         row.addWidget(self._count)
         row.addStretch(1)
+        self._buttons: list[ActionButton] = []
         for name in (
             "open", "compare", "use", "again", "star", "export", "restore", "trash",
         ):  # fmt: skip
             # What is not possible for this selection is left out: it would only be in the way.
-            row.addWidget(action_tool(actions, name, words=True, only_possible=True))
+            button = ActionButton(actions[name], "quiet", only_possible=True)
+            self._buttons.append(button)
+            row.addWidget(button)
         self.clear = tool("selection-clear", "x", self.tr("Select nothing  (Esc)"))
         row.addSpacing(theme.GAP)
         row.addWidget(self.clear)
         self.hide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for button in self._buttons:
+            button.set_terse(self.width() < NARROW)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, super().minimumSizeHint().height())
 
     def show_count(self, count: int) -> None:
         """Appear for some items, go for none."""

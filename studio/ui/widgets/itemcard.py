@@ -90,7 +90,7 @@ class CardDelegate(QStyledItemDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(preview, RADIUS, RADIUS)
         if state & QStyle.StateFlag.State_HasFocus and self.by_keyboard:
-            pen = QPen(theme.color("text"), 1.5)
+            pen = QPen(theme.color("focus"), 2)
             painter.setPen(pen)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(cell).adjusted(2, 2, -2, -2), RADIUS + 4, RADIUS + 4)

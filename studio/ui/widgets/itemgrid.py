@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import (
+    QEvent,
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
@@ -32,6 +33,7 @@ from studio.library import Item, Library, Query
 from studio.ui import theme
 from studio.ui.widgets.itemcard import CAPTION, MARGIN, CardDelegate, cell_size, star_rect
 from studio.ui.widgets.itemmodel import ItemModel
+from studio.ui.widgets.keys import claims_escape
 from studio.ui.widgets.thumbnails import Thumbnails
 
 SIDES = (112, 148, 184, 240, 320)
@@ -139,6 +141,9 @@ class ItemGrid(QListView):
                 self.scrollTo(anchor, QAbstractItemView.ScrollHint.PositionAtTop)
 
     # What Qt asks
+
+    def event(self, event: QEvent) -> bool:
+        return claims_escape(event, lambda: self.selected_count() > 0) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)

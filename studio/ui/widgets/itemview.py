@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -19,9 +20,10 @@ from studio.ui import theme
 from studio.ui.studio import Studio
 from studio.ui.widgets.buttons import tool
 from studio.ui.widgets.elided import ElidedLabel
-from studio.ui.widgets.itemactions import ItemActions, action_button, action_tool
+from studio.ui.widgets.itemactions import ActionButton, ItemActions, action_tool
 from studio.ui.widgets.itemstage import ItemStage
 from studio.ui.widgets.itemwords import caption, full_date, kind_name, provider_name, title
+from studio.ui.widgets.keys import claims_escape
 from studio.ui.widgets.recipeview import RecipeView, Row, recipe_rows
 
 SIDE = 348
@@ -43,13 +45,13 @@ class ItemView(QWidget):
         self.recipe = RecipeView()
         self._title = ElidedLabel()
         self._title.setProperty("role", "lead")
-        self._caption = QLabel()
+        self._caption = ElidedLabel()
         self._caption.setProperty("role", "small")
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.GAP, 0, theme.GAP, 0)
         column.setSpacing(theme.INSET)
         column.addLayout(self._header(actions))
-        body = QHBoxLayout()
+        self._body = body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         body.setSpacing(theme.PAD)
         body.addWidget(self.stage, 1)
         self._side = self._recipe_card(actions)
@@ -81,6 +83,9 @@ class ItemView(QWidget):
     def clear(self) -> None:
         self.stage.clear()
 
+    def event(self, event: QEvent) -> bool:
+        return claims_escape(event) or super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         match event.key():
             case Qt.Key.Key_Escape | Qt.Key.Key_Backspace:
@@ -96,8 +101,12 @@ class ItemView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        # In a narrow window the item itself comes first.
-        self._side.setVisible(self.width() >= 2 * SIDE)
+        narrow = self.width() < 2 * SIDE
+        ways = QBoxLayout.Direction
+        self._body.setDirection(ways.TopToBottom if narrow else ways.LeftToRight)
+        self._side.setMinimumWidth(0 if narrow else SIDE)
+        self._side.setMaximumWidth(16_777_215 if narrow else SIDE)
+        self._side.setMaximumHeight(max(180, self.height() * 2 // 5) if narrow else 16_777_215)
 
     def _header(self, actions: ItemActions) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -125,7 +134,6 @@ class ItemView(QWidget):
     def _recipe_card(self, actions: ItemActions) -> QWidget:
         card = QFrame()
         card.setProperty("card", True)
-        card.setFixedWidth(SIDE)
         column = QVBoxLayout(card)
         column.setContentsMargins(theme.GAP, theme.PAD, theme.GAP, theme.INSET)
         column.setSpacing(theme.GAP)
@@ -150,9 +158,9 @@ class ItemView(QWidget):
         row.setContentsMargins(theme.GAP, 0, theme.GAP, 0)
         row.setSpacing(theme.GAP)
         column.addLayout(row)
-        use = action_button(actions, "use", "primary")
+        use = ActionButton(actions["use"], "primary")
         use.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         row.addWidget(use, 1)
-        row.addWidget(action_button(actions, "again", ""))
-        column.addWidget(action_button(actions, "copy-recipe", "quiet"))
+        row.addWidget(ActionButton(actions["again"], ""))
+        column.addWidget(ActionButton(actions["copy-recipe"], "quiet"))
         return card

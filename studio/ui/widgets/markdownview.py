@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QSizeF, Qt, QUrl
-from PySide6.QtGui import QFont, QTextCharFormat, QTextCursor
+from PySide6.QtCore import QByteArray, QEvent, QSizeF, Qt, QUrl
+from PySide6.QtGui import (
+    QFont,
+    QTextCharFormat,
+    QTextCursor,
+    QTextFrameFormat,
+    QTextTable,
+)
 from PySide6.QtWidgets import QFrame, QTextBrowser, QWidget
 
 from studio.ui import theme
@@ -33,6 +39,7 @@ class MarkdownView(QTextBrowser):
             text = rest
         self.setMarkdown(text[:MAX_SHOWN])
         self._quiet_headings()
+        self._quiet_tables()
 
     def loadResource(self, kind: int, name: QUrl | str) -> QByteArray:
         """The text may name any file or address; none is read."""
@@ -41,6 +48,23 @@ class MarkdownView(QTextBrowser):
     def _grow(self, size: QSizeF) -> None:
         bar = self.horizontalScrollBar()
         self.setFixedHeight(int(size.height()) + (bar.height() if bar.maximum() > 0 else 0) + 2)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._quiet_tables()
+
+    def _quiet_tables(self) -> None:
+        """Hairlines in the theme's colour instead of raised frames."""
+        for frame in self.document().rootFrame().childFrames():
+            if isinstance(frame, QTextTable):
+                form = frame.format()
+                form.setBorderCollapse(True)
+                form.setBorder(1)
+                form.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+                form.setBorderBrush(theme.color("line"))
+                form.setCellPadding(6)
+                frame.setFormat(form)
 
     def _quiet_headings(self) -> None:
         """Headings in the sizes of the window instead of twice the text's."""

@@ -27,6 +27,8 @@ from studio.ui import theme
 LABEL_WIDTH = 112
 translate = QCoreApplication.translate
 
+NEVER_THE_SAME = ("made", "files")
+"""Lines that tell two things apart anyway; to point at them would say nothing."""
 SHOWN = 3_000
 """Characters of one value that are drawn; the JSON has all of them."""
 
@@ -117,7 +119,7 @@ class RowView(QFrame):
         super().__init__(parent)
         self.setObjectName(f"row-{row.name}")
         texts = (row.text, *others)
-        self.differs = len(set(texts)) > 1
+        self.differs = len(set(texts)) > 1 and row.name not in NEVER_THE_SAME
         line = QHBoxLayout(self)
         line.setContentsMargins(10, 5, 8, 5)
         line.setSpacing(theme.INSET)
@@ -178,13 +180,13 @@ class RecipeView(QWidget):
         """Show two recipes, line by line beside each other; the differences stand out."""
         ours, theirs = ({row.name: row for row in rows} for rows in (left, right))
         ordered = [*left, *(row for row in right if row.name not in ours)]
-        ordered.sort(key=lambda row: row.name != "prompt")
         views = []
         for row in ordered:
             mine, other = (side.get(row.name) for side in (ours, theirs))
             shown = Row(row.name, row.label, mine.text if mine is not None else "")
             views.append(RowView(shown, [other.text if other is not None else ""]))
-        self._fill(views)
+        # What differs is what one is looking for.
+        self._fill(sorted(views, key=lambda view: not view.differs))
 
     def show_only_differing(self, on: bool) -> None:
         """Hide the lines that are the same in both."""

@@ -63,7 +63,8 @@ class SettingRow(QWidget):
         self.help.setProperty("role", "small")
         self.help.setWordWrap(True)
         self.help.setTextFormat(Qt.TextFormat.PlainText)
-        self.help.setVisible(bool(help_words))
+        if not help_words:
+            self.help.hide()
         said.addWidget(label)
         said.addWidget(self.help)
         row.addLayout(said, 1)
@@ -129,7 +130,8 @@ class FolderRow(QWidget):
         self.change.setObjectName(f"{name}-change")
         self.change.setAccessibleName(self.tr("Change: {what}").format(what=words))
         self.change.clicked.connect(self._ask)
-        self.change.setVisible(not fixed)
+        if fixed:
+            self.change.hide()
         self.back = QPushButton(self.tr("Reset"))
         self.back.setObjectName(f"{name}-reset")
         self.back.setProperty("kind", "quiet")
