@@ -38,7 +38,7 @@ class AudioPane(CreatePane):
 
     @property
     def title(self) -> str:
-        return self.tr("Audio")
+        return self.tr("Sound")
 
     def make_words(self) -> str:
         return self.tr("Compose")

@@ -37,7 +37,7 @@ class ImagePane(CreatePane):
 
     @property
     def title(self) -> str:
-        return self.tr("Image")
+        return self.tr("Picture")
 
     def make_words(self) -> str:
         return self.tr("Draw")
@@ -108,6 +108,7 @@ class ImagePane(CreatePane):
         self._expected = 1
         self._batch: list[tuple[Item, QImage]] = []
         self._open: int | None = None
+        self._clicked: int | None = None
         self._loading = 0
         return page
 
@@ -155,13 +156,16 @@ class ImagePane(CreatePane):
 
     def show_items(self, items: Sequence[Item]) -> None:
         self._loading += 1
+        self._batch, self._open, self._clicked = [], None, None
         turn = self._loading
         files = [item.main for item in items]
 
         def put(images: list[QImage]) -> None:
             if turn == self._loading:
                 self._batch = list(zip(items, images, strict=True))
-                if len(images) > 1:
+                if len(images) > 1 and self._clicked is not None:
+                    self._open_cell(self._clicked)
+                elif len(images) > 1:
                     self._show_grid()
                 else:
                     self._open_cell(0)
@@ -177,7 +181,10 @@ class ImagePane(CreatePane):
         return super().current()
 
     def _open_cell(self, index: int) -> None:
-        if self.view != "items" or index >= len(self._batch):
+        if self.view != "items":
+            return
+        if index >= len(self._batch):  # still being read; it is opened then
+            self._clicked = index
             return
         item, image = self._batch[index]
         self._open = index

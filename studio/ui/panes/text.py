@@ -169,6 +169,7 @@ class TextPane(CreatePane):
             self._put(self._streamed, at)  # at once; the library has the same
 
         def put(text: str) -> None:
+            text = text.removesuffix("\n")
             if turn == self._loading and not self.text.dirty and text != self.text.text():
                 self._put(text, at)
 
@@ -195,7 +196,7 @@ class TextPane(CreatePane):
                 self._keep_new(self._stopped, text, shown=True)
             return
         self.work.run(
-            lambda: library.save_edit(item.id, text),
+            lambda: library.save_edit(item.id, text.rstrip("\n") + "\n"),
             partial(self._kept, item),
             partial(self._not_kept, text),
         )

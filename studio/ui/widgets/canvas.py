@@ -50,7 +50,7 @@ class Canvas(QWidget):
         self._scaled: QPixmap | None = None
         self._file: Path | None = None
         self._fit = True
-        self._zoom = 1.0
+        self._zoom = self._told = 1.0
         self._centre = QPointF()
         """The point of the picture that is in the middle of the view."""
         self._grip: QPointF | None = None
@@ -268,7 +268,6 @@ class Canvas(QWidget):
             return
         width, height = self._image.width(), self._image.height()
         ratio = self.devicePixelRatioF()
-        before = self._zoom
         if self._fit:
             room_x, room_y = self.width() - 2 * MARGIN, self.height() - 2 * MARGIN
             scale = min(room_x / width, room_y / height, FIT_LIMIT)
@@ -280,7 +279,8 @@ class Canvas(QWidget):
                 _held(self._centre.y(), height, self.height() / self._scale()),
             )
         self._show_cursor()
-        if self._zoom != before:
+        if self._zoom != self._told:
+            self._told = self._zoom
             self.zoom_changed.emit(self._zoom)
         self.update()
 

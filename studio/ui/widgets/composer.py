@@ -122,6 +122,8 @@ class Composer(QWidget):
         self.prompt.submitted.connect(self.make_wanted)
         self.form = Form(())
         self.seed = SeedRow()
+        self.seed.lock.toggled.connect(self._changed)
+        self.seed.spin.valueChanged.connect(self._changed)
 
         self._settings = QVBoxLayout()
         self._settings.setContentsMargins(0, 0, 0, 0)
@@ -306,6 +308,8 @@ class Composer(QWidget):
                 told.append(f"{value:g} {unit}" if unit else f"{label} {value:g}")
             elif isinstance(control, Text) and str(value).strip():
                 told.append(str(value).strip())
+        if self.seed.locked:  # first, since it is the reason why nothing new comes
+            told.insert(0, self.tr("Seed {n}").format(n=self.seed.value()))
         return told
 
     def _seed_row(self) -> QHBoxLayout:

@@ -112,7 +112,7 @@ class HistoryModel(QAbstractListModel):
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
         data = QMimeData()
         items = [index.data(ITEM_ROLE) for index in indexes]
-        data.setUrls([QUrl.fromLocalFile(str(i.path)) for i in items if isinstance(i, Item)])
+        data.setUrls([QUrl.fromLocalFile(str(i.main)) for i in items if isinstance(i, Item)])
         return data
 
 
