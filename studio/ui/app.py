@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import faulthandler
 import logging
-import logging.handlers
 import os
 import signal
 import sys
@@ -71,26 +70,26 @@ def run(argv: Sequence[str]) -> int:
                 "Look for its window, or end it and start again.",
             ),
         )
-    keep_log(paths.logs)
     try:
-        window = build(paths)
+        window = build(paths, at_once=False)
     except StudioError as error:
         return _trouble(app, error)
     _mind_faults(window.studio)
     _mind_signals(window)
-    window.show()
     single.called.connect(partial(_called, window))
-    QTimer.singleShot(0, window, partial(_after_show, window, single, files))
+    window.completed.connect(partial(_after_show, window, single, files))
+    window.show()
     code = app.exec()
     window.studio.close()
     single.release()
     return code
 
 
-def build(paths: Paths, *, begin: Begin = Supervisor) -> Window:
+def build(paths: Paths, *, begin: Begin = Supervisor, at_once: bool = True) -> Window:
     """The window with everything behind it, not shown yet. A QApplication has to be there.
 
-    Raises StudioError where the library cannot be opened.
+    Without `at_once` its panes are built when it has been painted. Raises StudioError where the
+    library cannot be opened.
     """
     app = QApplication.instance()
     assert isinstance(app, QApplication)
@@ -125,7 +124,7 @@ def build(paths: Paths, *, begin: Begin = Supervisor) -> Window:
     )
     for owned in (engine, notices):
         owned.setParent(studio)
-    window = Window(studio)
+    window = Window(studio, at_once=at_once)
     studio.setParent(window)
     for notice in (*complaints, *library.notices):
         notices.show(notice.message, notice.hint, kind="info")
@@ -146,9 +145,11 @@ def translate(app: QApplication, language: str) -> None:
 
 def keep_log(folder: Path) -> None:
     """Write what goes wrong to a file that the person can find, where that can be written."""
+    from logging.handlers import RotatingFileHandler
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
+        handler = RotatingFileHandler(
             folder / "triptych.log", maxBytes=LOG_SIZE, backupCount=2, encoding="utf-8"
         )
         # Not the log itself: what a crash writes there would go with its rotation.
@@ -185,6 +186,7 @@ def _join(studio: Studio, window: Window, app: QApplication) -> None:
 def _after_show(window: Window, single: Single, files: Sequence[Path]) -> None:
     """What can wait until the window stands."""
     studio = window.studio
+    keep_log(studio.paths.logs)
     single.listen()
     studio.engine.resume()
     for file in files:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from studio.core.controls import FILE_CONTROLS, MAX_SEED, AnyControl, Text, Value, check
 from studio.core.errors import StudioError
 from studio.ui import theme
-from studio.ui.fields import Field, FileField, field_for, quiet_wheel
+from studio.ui.fields import Field, FileField, field_for, inset, quiet_wheel
 from studio.ui.icons import icon
 
 LABEL_WIDTH = 108
@@ -174,6 +174,7 @@ class SeedRow(QWidget):
         self.spin.setAccessibleName(self.tr("Seed"))
         self.spin.setToolTip(self.tr("The same seed with the same settings gives the same result"))
         quiet_wheel(self.spin)
+        inset(self.spin)
         self.dice = self._button("dice", self.tr("New seed"))
         self.dice.setIcon(icon("dices"))
         self.lock = self._button("lock", self.tr("Keep this seed"))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QFrame,
     QHBoxLayout,
+    QLabel,
     QSplitter,
     QToolButton,
     QVBoxLayout,
@@ -27,13 +29,13 @@ class CreatePage(QWidget):
 
     def __init__(
         self,
-        entries: Mapping[str, PaneEntry],
-        panes: Mapping[str, QWidget],
+        entries: Sequence[PaneEntry],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("create")
-        self.panes = dict(panes)
+        self.panes: dict[str, QWidget] = {e.id: _Skeleton(e) for e in entries}
+        """What stands in each place: the pane, or until it is built, its outline."""
         self._current = next(iter(self.panes))
         self._expanded = False
         self._narrow = False
@@ -44,28 +46,39 @@ class CreatePage(QWidget):
         row = QHBoxLayout(self._tabs)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.HAIR)
-        for kind in self.panes:
-            row.addWidget(self._tab(entries[kind]))
+        for entry in entries:
+            row.addWidget(self._tab(entry))
         row.addStretch(1)
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.setHandleWidth(theme.GAP)
         self._splitter.setChildrenCollapsible(False)
-        for kind, pane in self.panes.items():
+        for pane in self.panes.values():
             self._splitter.addWidget(pane)
-            wanted = getattr(pane, "wanted", None)
-            if wanted is not None:
-                wanted.connect(lambda kind=kind: self.bring(kind))
-            expand = getattr(pane, "expand_wanted", None)
-            if expand is not None:
-                expand.connect(lambda kind=kind: self.toggle(kind))
         for place in range(self._splitter.count()):
             self._splitter.setStretchFactor(place, 1)
+        self._splitter.setSizes([1000] * self._splitter.count())
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.INSET, theme.INSET, theme.INSET, theme.INSET)
         column.setSpacing(theme.GAP)
         column.addWidget(self._tabs)
         column.addWidget(self._splitter, 1)
         self._arrange()
+
+    def put(self, kind: str, pane: QWidget) -> None:
+        """Put a pane into its place."""
+        outline = self.panes[kind]
+        sizes = self._splitter.sizes()
+        self.panes[kind] = pane
+        self._splitter.replaceWidget(self._splitter.indexOf(outline), pane)
+        outline.deleteLater()
+        self._splitter.setSizes(sizes)
+        wanted, expand = getattr(pane, "wanted", None), getattr(pane, "expand_wanted", None)
+        if wanted is not None:
+            wanted.connect(lambda: self.bring(kind))
+        if expand is not None:
+            expand.connect(lambda: self.toggle(kind))
+        self._arrange()
+        self._fit()
 
     @property
     def current(self) -> str:
@@ -123,6 +136,9 @@ class CreatePage(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
         narrow = self.width() < self._needed()
         if narrow != self._narrow:
             self._narrow = narrow
@@ -155,7 +171,7 @@ class CreatePage(QWidget):
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setIcon(QIcon(icon(entry.icon)))
         button.setIconSize(QSize(16, 16))
-        button.setText(entry.said)
+        button.setText(f" {entry.said}")  # a breath between icon and word
         button.setAccessibleName(entry.said)
         button.setToolTip(f"{entry.said} ({entry.shortcut})")
         button.setCheckable(True)
@@ -163,3 +179,26 @@ class CreatePage(QWidget):
         self._group.addButton(button)
         self._buttons[entry.id] = button
         return button
+
+
+class _Skeleton(QFrame):
+    """The outline of a pane, with its title where the pane will have it."""
+
+    def __init__(self, entry: PaneEntry) -> None:
+        super().__init__()
+        self.setProperty("card", True)
+        self.setMinimumSize(320, 420)
+        mark = QLabel()
+        drawn = icon(entry.icon, "accent_text")
+        mark.setPixmap(drawn.pixmap(QSize(18, 18), self.devicePixelRatioF()))
+        title = QLabel(entry.said)
+        title.setProperty("role", "lead")
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        row.addWidget(mark)
+        row.addWidget(title)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(theme.PAD, theme.PAD + theme.HAIR, theme.PAD, theme.PAD)
+        column.addLayout(row)
+        column.addStretch(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -141,7 +141,7 @@ class Engine(QObject):
         for path in (files or {}).values():
             if not path.is_file():
                 raise StudioError(f"“{path.name}” is not there.", "Choose the file again.")
-        entry = Entry(uuid.uuid4().hex, recipe, dict(files or {}))
+        entry = Entry(os.urandom(16).hex(), recipe, dict(files or {}))
         self._jobs[entry.id] = entry
         self._waiting[recipe.kind].append(entry)
         self._keep(partial(self._store_job, entry), partial(self._stored, entry), entry)

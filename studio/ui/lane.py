@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +46,8 @@ START_MS = 60_000
 BACKOFF_MS = (200, 1_000, 4_000)
 MOURNING = 300.0
 """Seconds for which a crash counts."""
+LOW_PRIORITY = 10
+"""Of an engine, as `nice` counts."""
 CRASHES = 3
 """So many crashes that count, and the lane gives up until somebody says: try again."""
 
@@ -214,7 +218,13 @@ class Lane(QObject):
     def _spawn(self) -> None:
         self._set("starting")
         self._late.start()
-        self._order(self._supervisor.start)
+        self._order(self._begin)
+
+    def _begin(self) -> None:  # on the lane's own thread
+        self._supervisor.start()
+        pid = self._supervisor.pid
+        if pid is not None:
+            _step_back(pid)
 
     def _order(self, order: Callable[[], None]) -> None:
         def obey() -> None:
@@ -223,7 +233,7 @@ class Lane(QObject):
             except Exception:
                 # Out of processes or of memory: the same as a death, and heard as one.
                 log.exception("an order to the %s engine failed", self.kind)
-                if order == self._supervisor.start:
+                if order == self._begin:
                     self._post(Died(None))
 
         self._hand.submit(obey)
@@ -240,6 +250,20 @@ class Lane(QObject):
         timer.setInterval(interval)
         timer.timeout.connect(act)
         return timer
+
+
+def _step_back(pid: int) -> None:
+    """The person before the engine: at a low priority it computes as fast where nobody else wants
+    the processor, and where somebody does, that is who types and scrolls."""
+    try:
+        if sys.platform == "win32":
+            import psutil
+
+            psutil.Process(pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        else:
+            os.setpriority(os.PRIO_PROCESS, pid, LOW_PRIORITY)
+    except Exception:
+        log.info("the priority of an engine could not be lowered", exc_info=True)
 
 
 def _join_text(old: Report, new: Report) -> Report:

@@ -84,11 +84,11 @@ QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox, QDate
     selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit, QDateEdit { padding: 6px 9px; min-height: 18px; }
 QPlainTextEdit, QTextEdit { padding: 6px 6px; }
-QSpinBox, QDoubleSpinBox { padding: 5px 0 5px 6px; min-height: 20px; }
+QSpinBox, QDoubleSpinBox { padding: 5px 0 5px 0; min-height: 20px; }
 QComboBox { padding: 6px 9px; min-height: 18px; }
 QLineEdit:focus, QDateEdit:focus { border: 2px solid $focus; padding: 5px 8px; }
 QPlainTextEdit:focus, QTextEdit:focus { border: 2px solid $focus; padding: 5px 5px; }
-QSpinBox:focus, QDoubleSpinBox:focus { border: 2px solid $focus; padding: 4px 0 4px 5px; }
+QSpinBox:focus, QDoubleSpinBox:focus { border: 2px solid $focus; padding: 4px 0 4px 0; }
 QComboBox:focus { border: 2px solid $focus; padding: 5px 8px; }
 QLineEdit:disabled, QPlainTextEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled,
 QComboBox:disabled { color: $control; border-color: $line; background: $surface; }

@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, cast
 
-from PySide6.QtCore import QByteArray, QSize, Qt, Signal
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
     QKeySequence,
+    QPaintEvent,
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
@@ -53,8 +54,13 @@ class Window(QMainWindow):
     """Everything a person sees of the studio."""
 
     closed = Signal()
+    completed = Signal()
+    """All create panes are there."""
 
-    def __init__(self, studio: Studio, panes: tuple[PaneEntry, ...] = PANES) -> None:
+    def __init__(
+        self, studio: Studio, panes: tuple[PaneEntry, ...] = PANES, *, at_once: bool = True
+    ) -> None:
+        """Without `at_once` the create panes are built, one by one, after the first paint."""
         super().__init__()
         self.studio = studio
         self._entries = {e.id: e for e in panes}
@@ -62,8 +68,8 @@ class Window(QMainWindow):
         self.setWindowIcon(icons.program())
         self.setAcceptDrops(True)
         self.setMinimumSize(LEAST)
-        sides = {i: build(e, studio) for i, e in self._entries.items() if e.place == "create"}
-        self.create_page = CreatePage(self._entries, sides)
+        self._unbuilt = [e for e in panes if e.place == "create"]
+        self.create_page = CreatePage(self._unbuilt)
         self._pages: dict[str, QWidget] = {"create": self.create_page}
         self.stack = QStackedWidget()
         self.stack.addWidget(self.create_page)
@@ -82,6 +88,14 @@ class Window(QMainWindow):
         studio.show_page.connect(self.show_page)
         QApplication.instance().focusChanged.connect(self._focus_moved)
         self._restore()
+        self._painted = at_once
+        while at_once and self._unbuilt:
+            self._build_next()
+
+    @property
+    def complete(self) -> bool:
+        """All create panes are built."""
+        return not self._unbuilt
 
     @property
     def page(self) -> str:
@@ -145,6 +159,22 @@ class Window(QMainWindow):
         if files:
             event.acceptProposedAction()
             self.studio.open_file(Path(files[0]))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self, self._build_next)
+
+    def _build_next(self) -> None:
+        entry = self._unbuilt.pop(0)
+        self.create_page.put(entry.id, build(entry, self.studio))
+        if not self._unbuilt:
+            self._widths()
+            self._prompt()
+            self.completed.emit()
+        elif self.isVisible():
+            QTimer.singleShot(0, self, self._build_next)
 
     def _lay_out(self) -> None:
         right = QVBoxLayout()
@@ -236,8 +266,10 @@ class Window(QMainWindow):
         self.resize(SIZE)
         if settings.window_geometry:
             self.restoreGeometry(QByteArray.fromBase64(settings.window_geometry.encode("ascii")))
+
+    def _widths(self) -> None:
         with contextlib.suppress(ValueError):
-            widths = [int(w) for w in settings.window_layout.split(",")]
+            widths = [int(w) for w in self.studio.settings.window_layout.split(",")]
             if len(widths) == len(KINDS):
                 self.create_page.set_sizes(widths)
 

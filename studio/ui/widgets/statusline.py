@@ -96,7 +96,7 @@ class StatusLine(QWidget):
         self.memory.setToolTip(self._memory_words())
         self.memory.setVisible(bool(held))
         words = self.tr("{n} waiting").format(n=waiting) if waiting else self.tr("Queue")
-        self.queue.setText(words)
+        self.queue.setText(f" {words}")  # a breath between icon and word
         self.queue.setAccessibleName(words)
 
     def _soon(self) -> None:
