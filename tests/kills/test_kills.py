@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.core import media
 from studio.core.family import Kind
-from studio.core.messages import Cancelled, Done, Ending, Failed
+from studio.core.messages import Done, Ending, Failed
 from studio.core.recipe import DeviceChoice, Recipe
 from studio.library import Item, Library, Query
 from studio.models import Store
@@ -100,36 +100,43 @@ def test_an_engine_killed_in_every_phase_costs_one_job(
     kind: Kind, studio: tuple[Engine, Library, Ear], qtbot: QtBot, tmp_path: Path
 ) -> None:
     engine, library, ear = studio
-    phases = [p for k, p in ENGINE_KILLS if k == kind]
-    killed: list[str] = []
-    for number, phase in enumerate(phases):
+    failed = 0
+    for number, phase in enumerate(p for k, p in ENGINE_KILLS if k == kind):
         engine.restart(kind)  # also: the studio does not count these deaths as one illness
-        victim = engine.submit(wish(kind, number))
-        follower = engine.submit(wish(kind, 1000 + number))
+        pair = [engine.submit(wish(kind, number)), engine.submit(wish(kind, 1000 + number))]
+        hit: list[int] = []
 
-        def in_phase(job: str = victim, wanted: str = phase) -> bool:
-            view = engine.job(job)
-            return view is None or (view.position == 0 and wanted in (view.phase, "any"))
+        def kill(
+            job: str = "", pair: list[str] = pair, hit: list[int] = hit, at: str = phase
+        ) -> None:
+            view = engine.job(job) if job else None
+            pid = engine.pid(kind)
+            if pid is not None and not hit and (view is None or at in (view.phase, "any")):
+                hit.append(pid)
+                psutil.Process(pid).kill()
 
         if phase == "starting":
             qtbot.waitUntil(lambda: engine.pid(kind) is not None, timeout=20_000)
+            kill()
         else:
-            # A phase may be over before it can be seen; then the kill hits the next moment.
-            qtbot.waitUntil(in_phase, timeout=60_000)
-        pid = engine.pid(kind)
-        assert pid is not None
-        psutil.Process(pid).kill()
-        killed.append(victim)
-        qtbot.waitUntil(lambda job=follower: job in ear.endings, timeout=60_000)  # type: ignore[misc]
-        assert isinstance(ear.endings[follower], Done), phase
-        ending = ear.endings[victim]
-        assert isinstance(ending, Failed | Done), phase
-        if isinstance(ending, Failed):
-            assert ending.message
-            assert ending.hint
-            assert "Traceback" not in ending.message
-    assert sum(isinstance(ear.endings[job], Failed) for job in killed) >= len(killed) // 2
-    assert not [e for e in ear.endings.values() if isinstance(e, Cancelled)]
+            engine.progressed.connect(kill)
+        qtbot.waitUntil(lambda pair=pair: set(pair) <= set(ear.endings), timeout=60_000)  # type: ignore[misc]
+        if phase != "starting":
+            engine.progressed.disconnect(kill)
+        assert hit, f"nothing was ever {phase}"
+        # One kill costs one job at most; the engine may have been a job further than its news.
+        endings = [ear.endings[job] for job in pair]
+        stopped = [e for e in endings if isinstance(e, Failed) and "engine stopped" in e.message]
+        assert len(stopped) <= 1, phase
+        failed += len(stopped)
+        for ending in endings:
+            # An untrained model may also say that nothing came of it; nobody cancelled anything.
+            assert isinstance(ending, Done | Failed)
+            if isinstance(ending, Failed):
+                assert ending.message
+                assert ending.hint
+                assert "Traceback" not in ending.message
+    assert failed >= 2
     qtbot.waitUntil(lambda: not engine.jobs(), timeout=10_000)
     engine.close()
     assert {i.id for i in library.items(Query(), limit=10_000)} == {i.id for i in ear.items}
