@@ -167,7 +167,7 @@ def test_closing_at_every_yield_leaves_nothing_behind(
     for stop in sorted({*range(1, min(total, 12)), *range(1, total, max(1, total // 12))}):
         folder = tmp_path / f"stop{stop}"
         steps = family.run(job_of(entry, models, folder), bench)
-        outputs = []
+        outputs: list[Path] = []
         for _ in range(stop):
             step = next(steps, None)
             if isinstance(step, Output):

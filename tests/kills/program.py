@@ -14,7 +14,6 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QTimer
 
 from studio.core.family import KINDS
-from studio.core.messages import Ending
 from studio.core.recipe import DeviceChoice, Recipe
 from studio.library import Item, Library
 from studio.models import Store
@@ -44,7 +43,8 @@ class Program:
         self.watch = QTimer(interval=50)
         self.watch.timeout.connect(self.look)
 
-    def resumed(self, resumed: Resumed) -> None:
+    def resumed(self, resumed: object) -> None:
+        assert isinstance(resumed, Resumed)
         for job in resumed.interrupted:
             say("interrupted", job.id)
             self.engine.make_interrupted(job.id)
@@ -61,10 +61,11 @@ class Program:
             self.phases[job_id] = view.phase
             say("phase", view.lane, view.phase)
 
-    def made(self, job_id: str, item: Item) -> None:
+    def made(self, job_id: str, item: object) -> None:
+        assert isinstance(item, Item)
         say("made", job_id, item.sha256, item.main)
 
-    def ended(self, job_id: str, ending: Ending) -> None:
+    def ended(self, job_id: str, ending: object) -> None:
         say("ended", job_id, type(ending).__name__)
 
     def look(self) -> None:

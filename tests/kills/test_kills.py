@@ -66,7 +66,8 @@ class Ear(QObject):
         engine.ended.connect(self.ended)
         engine.made.connect(lambda _job, item: self.items.append(item))
 
-    def ended(self, job_id: str, ending: Ending) -> None:
+    def ended(self, job_id: str, ending: object) -> None:
+        assert isinstance(ending, Ending)
         self.endings[job_id] = ending
 
 
