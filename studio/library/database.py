@@ -26,14 +26,14 @@ MIGRATIONS: tuple[str, ...] = (
         kind TEXT NOT NULL,
         family TEXT NOT NULL,
         model TEXT NOT NULL,
+        starred INTEGER NOT NULL DEFAULT 0,
+        trashed REAL,
+        missing INTEGER NOT NULL DEFAULT 0,
         main TEXT NOT NULL UNIQUE,
         files TEXT NOT NULL,
         sha256 TEXT NOT NULL,
         record TEXT NOT NULL,
-        summary TEXT NOT NULL,
-        starred INTEGER NOT NULL DEFAULT 0,
-        trashed REAL,
-        missing INTEGER NOT NULL DEFAULT 0
+        summary TEXT NOT NULL
     );
     CREATE INDEX item_kind ON item(kind);
     CREATE INDEX item_model ON item(model, kind);

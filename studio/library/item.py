@@ -142,5 +142,6 @@ def summary_from_json(text: str) -> dict[str, Any]:
             return base64.b64decode(data[_BYTES])
         return data
 
-    result = json.loads(text, object_hook=rich)
+    # A hook makes reading much slower, and most summaries hold no bytes.
+    result = json.loads(text, object_hook=rich if _BYTES in text else None)
     return result if isinstance(result, dict) else {}

@@ -49,7 +49,7 @@ class Rows:
     """SQL over the table of items; every method works on the connection that it is given."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self._items, self._trash = root / ITEMS, root / TRASH
 
     def insert(self, db: sqlite3.Connection, new: NewRow) -> Item:
         """Add a row and the words to find it by; its order is unlike that of any other."""
@@ -152,7 +152,7 @@ class Rows:
         """The item of a row with the columns of `page`."""
         order, item_id, main, files, sha256, record, summary, starred, trashed, missing = row
         made = Record.from_json(str(record))
-        base = self.root / (ITEMS if trashed is None else TRASH)
+        base = self._items if trashed is None else self._trash
         names = [str(main)] if files == f'["{main}"]' else json.loads(str(files))
         return Item(
             id=str(item_id),

@@ -15,7 +15,7 @@ from tests.library import makers
 from tests.library.makers import make
 
 V1 = Path(__file__).parent / "v1"
-RELEASED = ("0d54ce72", "301745cb")
+RELEASED = ("b014c1be", "301745cb")
 
 
 def version(root: Path) -> int:
