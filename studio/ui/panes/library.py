@@ -329,9 +329,8 @@ class LibraryPane(QWidget):
         self.compare(compared.original, compared.made)
 
     def _star(self, items: list[Item], on: bool) -> None:
-        ids = [item.id for item in items]
-        for item in items:
-            self.grid.items.replace_item(replace(item, starred=on))
+        ids = {item.id for item in items}
+        self.grid.items.show_starred(ids, on)
         shown = self._shown_item()
         if shown is not None and shown.id in ids:
             self.item_view.show_item(replace(shown, starred=on), self._models)

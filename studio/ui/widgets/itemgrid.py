@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from PySide6.QtCore import (
@@ -23,6 +23,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPixmap,
+    QRegion,
     QResizeEvent,
     QShowEvent,
     QWheelEvent,
@@ -31,7 +32,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QWidget
 
 from studio.library import Item, Library, Query
 from studio.ui import theme
-from studio.ui.widgets.itemcard import CAPTION, MARGIN, CardDelegate, cell_size, star_rect
+from studio.ui.widgets.itemcard import CAPTION, MARGIN, CardDelegate, Index, cell_size, star_rect
 from studio.ui.widgets.itemmodel import ItemModel
 from studio.ui.widgets.keys import claims_escape
 from studio.ui.widgets.thumbnails import Thumbnails
@@ -161,6 +162,14 @@ class ItemGrid(QListView):
                 self._by_keyboard(True)
                 super().keyPressEvent(event)
 
+    def dataChanged(self, first: Index, last: Index, roles: Iterable[int] = ()) -> None:
+        """Paint again. QListView would lay out every row anew, and all are of one size."""
+        self.viewport().update()
+
+    def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
+        """All that is seen: QListView would walk every selected row, seen or not."""
+        return QRegion(self.viewport().rect())
+
     def keyboardSearch(self, search: str) -> None:
         """Letters are for the actions and the search field; walking all rows would take long."""
 
@@ -287,20 +296,20 @@ class ItemGrid(QListView):
     def _restore(self, top: int) -> None:
         kept, model, selection = self._kept, self.items, self.selectionModel()
         self.executeDelayedItemsLayout()
-        line = top // self._columns()
-        self.verticalScrollBar().setValue(line * self.gridSize().height() + kept.offset)
         chosen = QItemSelection()
         for item_id in kept.selected:
             if (row := model.row_of(item_id)) is not None:
                 chosen.select(model.index(row), model.index(row))
         if not chosen.isEmpty():
             selection.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-        row = model.row_of(kept.current) if kept.current else None
-        if row is None:
-            # What the keyboard was at is gone: its place is taken by the next one.
-            row = min(max(kept.row, 0), model.rowCount() - 1)
-        if row >= 0:
-            selection.setCurrentIndex(model.index(row), QItemSelectionModel.SelectionFlag.NoUpdate)
+        if kept.row >= 0 and model.rowCount():
+            row = model.row_of(kept.current) if kept.current else None
+            # Where what the keyboard was at is gone, the next one takes its place.
+            here = row if row is not None else min(kept.row, model.rowCount() - 1)
+            selection.setCurrentIndex(model.index(here), QItemSelectionModel.SelectionFlag.NoUpdate)
+        # Last, as a new current index is scrolled to.
+        line = top // self._columns()
+        self.verticalScrollBar().setValue(line * self.gridSize().height() + kept.offset)
         self.selection_changed.emit(self.selected_count())
 
     def _thumbnail_ready(self, item_id: str) -> None:

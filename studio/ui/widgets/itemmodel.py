@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -97,13 +97,14 @@ class ItemModel(QAbstractListModel):
                     return number * PAGE + offset
         return None
 
-    def replace_item(self, item: Item) -> None:
-        """Show the new state of an item at once, before the library is asked again."""
-        row = self.row_of(item.id)
-        if row is not None:
-            self._pages[row // PAGE][row % PAGE] = item
-            index = self.index(row)
-            self.dataChanged.emit(index, index, [])
+    def show_starred(self, ids: Collection[str], on: bool) -> None:
+        """Show the star of some items as it will be, before the library is asked again."""
+        for number, page in self._pages.items():
+            for offset, item in enumerate(page):
+                if item.id in ids and item.starred != on:
+                    page[offset] = replace(item, starred=on)
+                    index = self.index(number * PAGE + offset)
+                    self.dataChanged.emit(index, index, [])
 
     def fetch(self, rows: Iterable[range], then: Callable[[list[Item]], None]) -> None:
         """Give the items of these rows, those that were not at hand too, to `then`."""
@@ -174,7 +175,8 @@ class ItemModel(QAbstractListModel):
         def read() -> Answer:
             count = shelf.count()
             # What is looked at stays in view, however much was added or taken away above it.
-            first = min(shelf.row_of(top), max(0, count - 1)) if top is not None else 0
+            first = shelf.row_of(top) if top is not None else rows.start
+            first = max(0, min(first, count - 1))
             last = max(first, min(count, first + len(rows)) - 1)
             pages = range(first // PAGE, last // PAGE + 1)
             return Answer(shelf, count, first, {n: shelf.read(n * PAGE, PAGE) for n in pages})

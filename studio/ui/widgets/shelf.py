@@ -29,6 +29,8 @@ class Shelf:
         # Row r begins below order o, and o falls as r grows.
         self._rows: list[int] = []
         self._orders: list[int] = []
+        self._bounded = False
+        """Whether both ends are marked."""
 
     def count(self) -> int:
         """How many items there are."""
@@ -59,12 +61,13 @@ class Shelf:
 
     def _near(self, first: int) -> tuple[int, Cursor | None]:
         """A place at most STRIDE rows before `first`, and what it comes after."""
-        if not self._rows:
+        if not self._bounded:
             newest = self.library.items(self.query, None, 1)
             if not newest:
                 return 0, None
             self._mark(0, newest[0].order + 1)
             self._mark(self.library.count(self.query), 0)
+            self._bounded = True
         halve = False
         while True:
             at = max(0, bisect_right(self._rows, first) - 1)

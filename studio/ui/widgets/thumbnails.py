@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QRect, QSize, Qt, Signal
@@ -35,14 +37,13 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self._kept: OrderedDict[Key, QPixmap | None] = OrderedDict()
         self._bytes = 0
-        self._queue = _Queue()
+        self._wanted = _Wanted()
         self._read: deque[tuple[Key, QImage | None]] = deque()
+        # Not daemon threads: one that is ended within Qt's code would take the program with it.
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="thumbnails")
         self._arrived.connect(self._take, Qt.ConnectionType.QueuedConnection)
-        self.destroyed.connect(self._queue.close)
-        for _ in range(threads):
-            threading.Thread(
-                target=_work, args=(self._queue, self._deliver), name="thumbnails", daemon=True
-            ).start()
+        self.destroyed.connect(self._wanted.clear)
+        self.destroyed.connect(partial(self._pool.shutdown, wait=False, cancel_futures=True))
 
     def get(self, item_id: str, source: Source, side: int) -> QPixmap | None:
         """The thumbnail, `side` device pixels square, or None while it is read (or unreadable)."""
@@ -50,7 +51,8 @@ class Thumbnails(QObject):
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        self._queue.put(key, source)
+        if self._wanted.put(key, source):
+            self._pool.submit(self._work)
         return None
 
     def broken(self, item_id: str, side: int) -> bool:
@@ -58,12 +60,18 @@ class Thumbnails(QObject):
         key = (item_id, side)
         return key in self._kept and self._kept[key] is None
 
-    def close(self) -> None:
-        """Stop reading."""
-        self._queue.close()
-
-    def _deliver(self, key: Key, image: QImage | None) -> None:  # on a reading thread
+    def _work(self) -> None:  # on a reading thread
+        wanted = self._wanted.take()
+        if wanted is None:
+            return  # forgotten meanwhile
+        key, source = wanted
+        try:
+            path = source if isinstance(source, Path) else source()
+            image = read_square(path, key[1])
+        except StudioError:  # gone, or no picture: the card shows that it is broken
+            image = None
         self._read.append((key, image))
+        self._wanted.done(key)
         try:
             self._arrived.emit()
         except RuntimeError:  # the window was closed meanwhile
@@ -72,7 +80,8 @@ class Thumbnails(QObject):
     def _take(self) -> None:
         while self._read:
             key, image = self._read.popleft()
-            self._bytes += key[1] * key[1] * 4
+            if key not in self._kept:
+                self._bytes += key[1] * key[1] * 4
             self._kept[key] = QPixmap.fromImage(image) if image is not None else None
             while self._bytes > MAX_BYTES and len(self._kept) > 1:
                 (_, side), _pixmap = self._kept.popitem(last=False)
@@ -80,44 +89,42 @@ class Thumbnails(QObject):
             self.ready.emit(key[0])
 
 
-class _Queue:
-    """What is still to be read: last in, first out, without doubles, bounded."""
+class _Wanted:
+    """What is still to be read: last in, first out, without doubles, bounded. Thread-safe."""
 
     def __init__(self) -> None:
-        self._wanted: OrderedDict[Key, Source] = OrderedDict()
-        self._changed = threading.Condition()
-        self._open = True
+        self._waiting: OrderedDict[Key, Source] = OrderedDict()
+        self._reading: set[Key] = set()
+        self._lock = threading.Lock()
 
-    def put(self, key: Key, source: Source) -> None:
-        with self._changed:
-            self._wanted[key] = source
-            self._wanted.move_to_end(key)
-            while len(self._wanted) > MAX_WAITING:
-                self._wanted.popitem(last=False)
-            self._changed.notify()
+    def put(self, key: Key, source: Source) -> bool:
+        """Whether it is new here; what waits already comes to the front."""
+        with self._lock:
+            if key in self._reading:
+                return False
+            new = key not in self._waiting
+            self._waiting[key] = source
+            self._waiting.move_to_end(key)
+            while len(self._waiting) > MAX_WAITING:
+                self._waiting.popitem(last=False)
+            return new
 
-    def get(self) -> tuple[Key, Source] | None:
-        """The newest request; waits for one. None once the queue is closed."""
-        with self._changed:
-            while self._open and not self._wanted:
-                self._changed.wait()
-            return self._wanted.popitem() if self._open else None
+    def take(self) -> tuple[Key, Source] | None:
+        """The newest one, which counts as being read until `done`."""
+        with self._lock:
+            if not self._waiting:
+                return None
+            key, source = self._waiting.popitem()
+            self._reading.add(key)
+            return key, source
 
-    def close(self) -> None:
-        with self._changed:
-            self._open = False
-            self._changed.notify_all()
+    def done(self, key: Key) -> None:
+        with self._lock:
+            self._reading.discard(key)
 
-
-def _work(queue: _Queue, deliver: Callable[[Key, QImage | None], None]) -> None:
-    while (wanted := queue.get()) is not None:
-        key, source = wanted
-        try:
-            path = source if isinstance(source, Path) else source()
-            image = read_square(path, key[1])
-        except StudioError:  # gone, or no picture: the card shows that it is broken
-            image = None
-        deliver(key, image)
+    def clear(self) -> None:
+        with self._lock:
+            self._waiting.clear()
 
 
 def read_square(path: Path, side: int) -> QImage | None:
