@@ -22,7 +22,7 @@ MODEL = resources() / "models" / "triptych-sketch"
 
 def engine(model: Path) -> tuple[float, float]:
     """Seconds for the first picture (loading included) and for the next."""
-    from studio.engine.image import diffusion
+    import studio.engine.image.diffusion as diffusion
 
     bench = Workbench()
     recipe = Recipe(
