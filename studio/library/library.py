@@ -328,10 +328,14 @@ class Library:
         Takes a while in a large library; meant for a thread beside the window. What belongs to
         another program that runs is spared.
         """
-        found = Recovery(
+        recovery = Recovery(
             self.root, self._database, self._rows, self._staging, self._arrivals, self._opened,
             self._moving,
-        ).run()  # fmt: skip
+        )  # fmt: skip
+        try:
+            found = recovery.run()
+        except OSError as error:
+            raise cannot_write(self.root / database.NAME, error) from error
         self.jobs.take_over()
         return found
 

@@ -267,3 +267,10 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
     assert first.take()
     first.free()
     first.free()
+
+
+def test_a_folder_that_vanished_is_told(library: Library) -> None:
+    shutil.rmtree(library.root / ".jobs")
+    with pytest.raises(StudioError) as caught:
+        library.recover()
+    assert caught.value.hint
