@@ -56,6 +56,7 @@ class DiffusionConfig:
     latent_channels: int = 4
     batch: int = 40
     rate: float = 1e-3
+    embedding_rate: float = 4e-3
     empty_caption: float = 0.1
     seed: int = 0
 
@@ -137,8 +138,12 @@ class DiffusionTrainee:
             {"text": build_text_encoder(config), "unet": build_unet(config)}
         )
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
+        # A word is seen once in many steps; its embedding has to move further each time.
+        words = [p for n, p in self.model.named_parameters() if "token_embedding" in n]
+        rest = [p for n, p in self.model.named_parameters() if "token_embedding" not in n]
+        groups: list[dict[str, Any]] = [{"params": rest}, {"params": words, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
+            groups,
             lr=config.rate,
             betas=(0.9, 0.98),
             weight_decay=0.01,
@@ -201,8 +206,9 @@ class DiffusionTrainee:
         import torch
 
         scale = min(1.0, (step + 1) / 100) * max(0.02, min(1.0, 1.35 * (1.0 - done)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.rate * scale
+        rates = (self.config.rate, self.config.embedding_rate)
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * scale
         loss = self.loss(*self.draw(step))
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)

@@ -160,8 +160,8 @@ def export_text_encoder(model: CLIPTextModel, folder: Path, length: int) -> floa
 
 
 def export_unet(model: UNet2DConditionModel, folder: Path, length: int) -> float:
-    """sample (batch, c, h, w), timestep (batch) float32, encoder_hidden_states -> out_sample, shaped
-    as sample."""
+    """sample (batch, c, h, w), timestep (batch) float32, encoder_hidden_states -> out_sample, which
+    is shaped as sample."""
     import torch
 
     def call(

@@ -6,11 +6,11 @@ held-out loss is less than one percent above that of fp32 is kept.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -75,23 +75,22 @@ def write_tokenizer(
 
 
 def build(source: Path, target: Path, precision: str, *, prune: bool) -> None:
-    """Run the model builder. ``prune``: logits of the last position only. Raises StudioError with
-    its last words."""
+    """Run the model builder. ``prune``: logits of the last position only. Raises StudioError."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from onnxruntime_genai.models.builder import create_model, parse_extra_options
+
     options = [f"prune_lm_head={'true' if prune else 'false'}", *BUILDER_OPTIONS[precision]]
-    with tempfile.TemporaryDirectory() as cache:
-        command = [
-            sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", str(source),
-            "-o", str(target), "-p", precision, "-e", "cpu", "-c", cache,
-            "--extra_options", *options,
-        ]  # fmt: skip
-        environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode or not (target / "model.onnx").exists():
-        tail = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
-        raise StudioError(
-            f"onnxruntime-genai could not build the model: {tail[0]}",
-            "Check that onnxruntime-genai, onnx and onnx-ir are installed in matching versions.",
-        )
+    with tempfile.TemporaryDirectory() as cache, contextlib.redirect_stdout(io.StringIO()):
+        # No model name: the builder is given a folder and looks nothing up.
+        order = ("", str(source), str(target), precision, "cpu", cache)
+        try:
+            create_model(*order, **parse_extra_options(*order, options))
+        except Exception as error:
+            raise StudioError(
+                f"onnxruntime-genai could not build the model: {error}",
+                "Check that onnxruntime-genai and onnx-ir are installed in matching versions.",
+            ) from error
 
 
 def onnx_nats_per_token(folder: Path, held: HeldOut, sequence: int) -> float:
@@ -130,7 +129,10 @@ def folder_size(folder: Path) -> int:
 
 
 def decode_speed(folder: Path, prompt: list[int], tokens: int = 128, runs: int = 3) -> float:
-    """Tokens a second of onnxruntime-genai with one thread, after the prompt; the best of some runs."""
+    """Tokens a second of onnxruntime-genai with one thread, after the prompt; the best of ``runs``.
+
+    Fewer ``tokens`` are timed where the model's context is shorter.
+    """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime_genai
 
@@ -138,6 +140,8 @@ def decode_speed(folder: Path, prompt: list[int], tokens: int = 128, runs: int =
     session = {"intra_op_num_threads": 1, "inter_op_num_threads": 1}
     config.overlay(json.dumps({"model": {"decoder": {"session_options": session}}}))
     model = onnxruntime_genai.Model(config)
+    context = json.loads((folder / "genai_config.json").read_text("utf-8"))["model"]
+    tokens = min(tokens, int(context["context_length"]) - len(prompt))
     length = len(prompt) + tokens
     settings = onnxruntime_genai.GeneratorParams(model)
     settings.set_search_options(max_length=length, min_length=length, do_sample=False)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
     from transformers import CLIPTokenizer
 
-SHIFTED_SHARE = 0.25
+SHIFTED_SHARE = 0.18
 """Part of the draws that are recoloured copies."""
 HELD_OUT_EVERY = 50
 

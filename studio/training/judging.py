@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +100,13 @@ def judge_stories(sampler: Sampler, training: Tokens) -> tuple[Figures, list[str
     }, texts
 
 
+class Draws(Protocol):
+    """Whatever draws one picture for each prompt."""
+
+    def draw(self, prompts: list[str], seed: int = 0) -> Pixels:
+        """uint8 (n, h, w, 3)."""
+
+
 @dataclass
 class Sketcher:
     """Draws pictures from the exported graphs: DPM-Solver++ (2M), classifier-free guidance."""
@@ -130,14 +138,17 @@ class Sketcher:
 
         context = np.concatenate([self._context(prompts), self._context([""] * len(prompts))])
         scheduler: Any = DPMSolverMultistepScheduler.from_pretrained(self.folder / "scheduler")
-        scheduler.set_timesteps(self.steps)
+        with warnings.catch_warnings():
+            # diffusers hands tensors to numpy in a way that numpy 2 announces to end.
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+            scheduler.set_timesteps(self.steps)
         generator = torch.Generator().manual_seed(seed)
         latents = torch.randn((len(prompts), *self._shape), generator=generator)
         latents = latents * scheduler.init_noise_sigma
         for time in scheduler.timesteps:
             feed = {
                 "sample": np.concatenate([latents.numpy()] * 2),
-                "timestep": np.full(2 * len(prompts), int(time), dtype=np.int64),
+                "timestep": np.full(2 * len(prompts), float(time), dtype=np.float32),
                 "encoder_hidden_states": context,
             }
             wanted, plain = np.split(np.asarray(self._unet(feed)[0]), 2)
@@ -154,7 +165,7 @@ def _small(pixels: Pixels, side: int = 16) -> npt.NDArray[np.float32]:
     return np.asarray(blocks.mean(axis=(2, 4)).reshape(count, -1))
 
 
-def judge_sketches(sketcher: Sketcher, data: PictureData, count: int = 96) -> Figures:
+def judge_sketches(sketcher: Draws, data: PictureData, count: int = 96) -> Figures:
     """How often the training picture nearest to a drawn one bears the name that was asked for."""
     originals = [i for i, p in enumerate(data.pictures) if not p.shifted]
     chosen = np.random.default_rng(0).choice(originals, count, replace=False)

@@ -44,13 +44,13 @@ SETS = (
         "fluent_emoji", "flat", "flat", 1.0, "Fluent Emoji, Flat", "MIT", "Microsoft Corporation"
     ),
     PictureSet(
-        "noto_emoji", "noto_emoji", "cartoon", 1.0, "Noto Emoji", "Apache-2.0", "Google, Inc."
+        "noto_emoji", "noto_emoji", "cartoon", 0.8, "Noto Emoji", "Apache-2.0", "Google, Inc."
     ),
     PictureSet(
         "twemoji",
         "twemoji",
         "sticker",
-        0.8,
+        0.35,
         "Twemoji",
         "CC-BY-4.0",
         "Twitter, Inc. and contributors; jdecked",
@@ -59,7 +59,7 @@ SETS = (
         "blobmoji",
         "blobmoji",
         "blob",
-        0.6,
+        0.25,
         "Blobmoji",
         "Apache-2.0",
         "Google, Inc.; C1710 and contributors",
@@ -231,7 +231,9 @@ def main_colour(pixels: Pixels) -> tuple[str, float] | None:
     histogram, edges = np.histogram(hue[coloured], bins=36, range=(0, 360))
     smooth = histogram + np.roll(histogram, 1) + np.roll(histogram, -1)
     peak = int(smooth.argmax())
-    centre = float(edges[peak] + 5)
+    middle = float(edges[peak] + 5)
+    around = (hue[coloured] - middle + 180) % 360 - 180
+    centre = (middle + float(around[np.abs(around) <= 20].mean())) % 360
     if _near(hue[coloured], centre, 26).mean() < 0.6:
         return None
     chosen = coloured & _near(hue, centre, 26)
@@ -346,9 +348,9 @@ def caption_for(picture: Picture, chance: np.random.Generator) -> str:
     draw = chance.random()
     if picture.keywords and not picture.shifted:
         chosen = [str(k) for k in chance.permutation(list(picture.keywords))[:3]]
-        if draw < 0.1:
+        if draw < 0.05:
             name = " ".join(dict.fromkeys(" ".join(chosen).split()))
-        elif draw < 0.25:
+        elif draw < 0.15:
             extra = " " + " ".join(chosen)
     style = f", {picture.style}" if chance.random() < 0.9 else ""
     return f"{name}{extra}{style}"

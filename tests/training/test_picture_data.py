@@ -1,0 +1,74 @@
+"""The sketch model's data: pictures on white, colours named and shifted, captions in plain
+words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studio.training import caption_tokenizer, image, pictures
+
+from .conftest import disc
+
+OWN = pictures.PictureSet("own", "own", "flat", 1.0, "Own", "Apache-2.0", "us")
+
+
+def test_a_set_is_read_without_flags_and_with_recoloured_copies(picture_data: Path) -> None:
+    data = pictures.load(picture_data, sets=[OWN], shifts=2)
+    names = [p.caption for p in data.pictures if not p.shifted]
+    assert names == ["red ball", "green box", "blue plate", "yellow sign"]
+    shifted = [p for p in data.pictures if p.shifted]
+    assert len(shifted) == 8
+    assert {p.caption for p in shifted} == {"ball", "box", "plate", "sign"}
+    assert data.pixels.shape == (12, pictures.SIZE, pictures.SIZE, 3)
+
+
+def test_the_ground_is_white_and_stays_so_when_the_colour_shifts() -> None:
+    red = pictures.on_white(disc((220, 20, 20)))
+    assert tuple(red[0, 0]) == (255, 255, 255)
+    found = pictures.main_colour(red)
+    assert found is not None
+    assert found[0] == "red"
+    for colour in ("blue", "green", "yellow", "purple", "black"):
+        turned = pictures.recolour(red, found[1], colour)
+        assert tuple(turned[0, 0]) == (255, 255, 255)
+        again = pictures.main_colour(turned)
+        assert (again[0] if again else "black") == colour
+
+
+def test_a_picture_without_a_main_colour_is_not_shifted() -> None:
+    grey = pictures.on_white(disc((120, 120, 120)))
+    assert pictures.main_colour(grey) is None
+
+
+def test_captions_name_the_colour_of_shifted_pictures_always() -> None:
+    picture = pictures.Picture("ball", (), "flat", "blue", 1.0, shifted=True)
+    chance = np.random.default_rng(0)
+    texts = {pictures.caption_for(picture, chance) for _ in range(50)}
+    assert texts == {"blue ball, flat", "blue ball"}
+
+
+def test_every_caption_survives_the_tokenizer(picture_data: Path, tmp_path: Path) -> None:
+    data = pictures.load(picture_data, sets=[OWN], shifts=1)
+    tokenizer = image.make_tokenizer(data, tmp_path / "tokenizer")
+    rows = image.token_rows(tokenizer, ["Red ball, flat", "", "a naïve zebra ☂", "ball " * 60])
+    assert rows.shape == (4, caption_tokenizer.LENGTH)
+    assert rows.max() < len(tokenizer)
+    assert rows[0, 0] == len(tokenizer) - 2
+    assert rows[1, 1] == len(tokenizer) - 1
+    text = tokenizer.decode(rows[0].tolist(), skip_special_tokens=True)
+    assert text.replace(" ,", ",").strip() == "red ball, flat"
+
+
+def test_recoloured_copies_have_a_fixed_share_of_the_draws(picture_data: Path) -> None:
+    data = pictures.load(picture_data, sets=[OWN], shifts=2)
+    weights = image.draw_weights(data)
+    shifted = np.array([p.shifted for p in data.pictures])
+    assert weights.sum() == pytest.approx(1)
+    assert weights[shifted].sum() == pytest.approx(image.SHIFTED_SHARE)
+
+
+def test_words_of_drops_signs() -> None:
+    assert pictures.words_of("Woman’s hat: T-shirt!") == "womans hat t shirt"
