@@ -1,3 +1,5 @@
+"""The diffusion family: pictures, batches, recipes, previews."""
+
 from __future__ import annotations
 
 import subprocess

@@ -1,3 +1,5 @@
+"""ONNX exports of other hands: names, types and shapes that differ."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""A worker thread turned into a generator that leaves no thread behind."""
+
 from __future__ import annotations
 
 import threading

@@ -1,3 +1,5 @@
+"""The same numbers as diffusers on torch."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Bad wishes and damaged models are told in two sentences."""
+
 from __future__ import annotations
 
 import contextlib

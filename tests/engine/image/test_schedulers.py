@@ -1,3 +1,5 @@
+"""Every sampler against a case with a known answer."""
+
 from __future__ import annotations
 
 import inspect

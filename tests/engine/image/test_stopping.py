@@ -1,3 +1,5 @@
+"""Stopped at any moment, nothing is left."""
+
 from __future__ import annotations
 
 import threading
