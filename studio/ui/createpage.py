@@ -56,7 +56,9 @@ class CreatePage(QWidget):
             self._splitter.addWidget(pane)
         for place in range(self._splitter.count()):
             self._splitter.setStretchFactor(place, 1)
-        self._splitter.setSizes([1000] * self._splitter.count())
+        self._widths = [1000] * self._splitter.count()
+        self._splitter.setSizes(self._widths)
+        self._splitter.splitterMoved.connect(lambda _at, _index: self._moved())
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.INSET, theme.INSET, theme.INSET, theme.INSET)
         column.setSpacing(theme.GAP)
@@ -67,11 +69,10 @@ class CreatePage(QWidget):
     def put(self, kind: str, pane: QWidget) -> None:
         """Put a pane into its place."""
         outline = self.panes[kind]
-        sizes = self._splitter.sizes()
         self.panes[kind] = pane
         self._splitter.replaceWidget(self._splitter.indexOf(outline), pane)
         outline.deleteLater()
-        self._splitter.setSizes(sizes)
+        self._splitter.setSizes(self._widths)
         wanted, expand = getattr(pane, "wanted", None), getattr(pane, "expand_wanted", None)
         if wanted is not None:
             wanted.connect(lambda: self.bring(kind))
@@ -121,16 +122,21 @@ class CreatePage(QWidget):
         self._arrange()
 
     def sizes(self) -> list[int]:
-        """The panes' widths, to be kept."""
-        return self._splitter.sizes()
+        """The panes' widths side by side, to be kept; also while only one is shown."""
+        return list(self._widths)
 
     def set_sizes(self, sizes: list[int]) -> None:
         if len(sizes) == self._splitter.count() and all(s > 0 for s in sizes):
+            self._widths = list(sizes)
             self._splitter.setSizes(sizes)
+
+    def _moved(self) -> None:
+        # Only what a hand has set is kept, not what a small window has pressed together.
+        self._widths = self._splitter.sizes()
 
     def minimumSizeHint(self) -> QSize:
         # Of the one pane that a narrow page shows, not of all that it could.
-        least = [p.minimumSize().expandedTo(p.minimumSizeHint()) for p in self.panes.values()]
+        least = [_least(p) for p in self.panes.values()]
         width = max(s.width() for s in least) + 2 * theme.INSET
         return QSize(width, max(s.height() for s in least) + 2 * theme.INSET + 44)
 
@@ -145,7 +151,7 @@ class CreatePage(QWidget):
             self._arrange()
 
     def _needed(self) -> int:
-        least = sum(max(p.minimumWidth(), p.minimumSizeHint().width()) for p in self.panes.values())
+        least = sum(_least(p).width() for p in self.panes.values())
         return least + theme.GAP * (len(self.panes) - 1) + 2 * theme.INSET
 
     def _arrange(self) -> None:
@@ -160,6 +166,8 @@ class CreatePage(QWidget):
                 words = self.tr("All panes") if full else self.tr("Whole window")
                 button.setToolTip(words)
                 button.setAccessibleName(words)
+        if not single:
+            self._splitter.setSizes(self._widths)
         self._tabs.setVisible(self._narrow)
         self._buttons[self._current].setChecked(True)
         self.shown_changed.emit()
@@ -179,6 +187,13 @@ class CreatePage(QWidget):
         self._group.addButton(button)
         self._buttons[entry.id] = button
         return button
+
+
+def _least(pane: QWidget) -> QSize:
+    # What it declares, before what its layout of the moment wants: a pane that has the whole
+    # page lays itself out wider than it needs to be.
+    declared, hint = pane.minimumSize(), pane.minimumSizeHint()
+    return QSize(declared.width() or hint.width(), declared.height() or hint.height())
 
 
 class _Skeleton(QFrame):

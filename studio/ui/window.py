@@ -275,7 +275,5 @@ class Window(QMainWindow):
 
     def _remember(self) -> None:
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
-        layout = self.studio.settings.window_layout
-        if self.create_page.expanded is None and not self.create_page.narrow:
-            layout = ",".join(str(s) for s in self.create_page.sizes())
+        layout = ",".join(str(s) for s in self.create_page.sizes())
         self.studio.change(window_geometry=geometry, window_layout=layout)

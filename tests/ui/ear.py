@@ -55,6 +55,9 @@ class Ear:
     def reached(self, job: str, phase: str) -> bool:
         return phase in self.phases(job)
 
+    def told(self, signal: str) -> bool:
+        return any(s == signal for s, _, _ in self.news)
+
     def gave_up(self) -> bool:
         return any(s == "gave_up" for s, _, _ in self.news)
 

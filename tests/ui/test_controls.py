@@ -35,6 +35,7 @@ from studio.core.controls import (
     Sound,
     Text,
     Toggle,
+    Value,
     complete,
 )
 from studio.ui.controls import Form, SeedRow
@@ -93,17 +94,17 @@ def test_what_is_typed_and_clicked_is_what_comes_out(form: Form, qtbot: QtBot) -
     assert isinstance(steps, QSpinBox)
     assert isinstance(style, QComboBox)
     assert isinstance(tiled, QCheckBox)
-    qtbot.keyClicks(prompt, "a red boat")
+    QTest.keyClicks(prompt, "a red boat")
     steps.setFocus()
     steps.selectAll()
-    qtbot.keyClicks(steps, "12")
+    QTest.keyClicks(steps, "12")
     style.setFocus()
-    qtbot.keyClick(style, Qt.Key.Key_Down)
+    QTest.keyClick(style, Qt.Key.Key_Down)
     assert not tiled.isVisible()
-    qtbot.mouseClick(more, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(more, Qt.MouseButton.LeftButton)
     assert tiled.isVisible()
     tiled.setFocus()
-    qtbot.keyClick(tiled, Qt.Key.Key_Space)
+    QTest.keyClick(tiled, Qt.Key.Key_Space)
     values = form.values()
     assert (values["prompt"], values["steps"]) == ("a red boat", 12)
     assert (values["style"], values["tiled"]) == ("3d", True)
@@ -111,7 +112,7 @@ def test_what_is_typed_and_clicked_is_what_comes_out(form: Form, qtbot: QtBot) -
 
 def test_every_change_is_told(form: Form, qtbot: QtBot) -> None:
     with qtbot.waitSignal(form.changed):
-        qtbot.keyClicks(form.widget_for("subject"), "x")
+        QTest.keyClicks(form.widget_for("subject"), "x")
     with qtbot.waitSignal(form.changed):
         form.set_values({"guidance": 3.0})
     with qtbot.waitSignal(form.changed):
@@ -126,7 +127,7 @@ def test_the_keyboard_reaches_every_control_in_order(form: Form, qtbot: QtBot) -
         focus = QApplication.focusWidget()
         assert focus is not None
         reached.append(focus.objectName())
-        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+        QTest.keyClick(focus, Qt.Key.Key_Tab)
     order = [n for n in reached if n in {c.name for c in CONTROLS}]
     assert order[:9] == [c.name for c in CONTROLS]
 
@@ -158,7 +159,7 @@ def test_a_recipe_comes_out_as_it_went_in(
     qapp: QApplication, steps: int, guidance: float, min_p: float, subject: str, tiled: bool
 ) -> None:
     form = Form(CONTROLS)
-    given = {
+    given: dict[str, Value] = {
         "prompt": subject,
         "subject": subject,
         "style": "3d",
@@ -224,7 +225,7 @@ def test_files_are_dropped_shown_and_taken_out(form: Form, qtbot: QtBot, tmp_pat
     button = form.findChild(QPushButton, "start")
     assert "…" in button.text()
     clear = field.findChild(QToolButton)
-    qtbot.mouseClick(clear, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(clear, Qt.MouseButton.LeftButton)
     assert form.files() == {}
     assert not clear.isVisible()
 
@@ -271,10 +272,10 @@ class TestSeed:
 
     def test_each_run_has_its_own_until_it_is_kept(self, seed: SeedRow, qtbot: QtBot) -> None:
         assert len({seed.roll() for _ in range(20)}) > 15
-        qtbot.mouseClick(seed.lock, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(seed.lock, Qt.MouseButton.LeftButton)
         assert seed.locked
         assert len({seed.roll() for _ in range(20)}) == 1
-        qtbot.mouseClick(seed.lock, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(seed.lock, Qt.MouseButton.LeftButton)
         assert len({seed.roll() for _ in range(20)}) > 15
 
     def test_a_typed_seed_is_kept(self, seed: SeedRow, qtbot: QtBot) -> None:
@@ -290,7 +291,7 @@ class TestSeed:
         values = set()
         for _ in range(5):
             with qtbot.waitSignal(seed.changed):
-                qtbot.mouseClick(seed.dice, Qt.MouseButton.LeftButton)
+                QTest.mouseClick(seed.dice, Qt.MouseButton.LeftButton)
             values.add(seed.value())
         assert len(values) >= 4
         assert not seed.locked

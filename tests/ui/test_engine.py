@@ -400,9 +400,9 @@ class TestCancel:
     def test_cancels_are_no_crashes(self, engine: Engine, ear: Ear, qtbot: QtBot) -> None:
         for _ in range(4):
             job = engine.submit(recipe(fault="hangs_loading"))
-            wait(qtbot, lambda job=job: ear.reached(job, "loading"))
+            wait(qtbot, partial(ear.reached, job, "loading"))
             engine.cancel(job)
-            wait(qtbot, lambda job=job: ear.ending(job))
+            wait(qtbot, partial(ear.ending, job))
         assert engine.state("text") != "down"
         good = engine.submit(recipe())
         wait(qtbot, lambda: ear.done(good))
