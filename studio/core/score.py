@@ -316,19 +316,28 @@ def render(tune: Tune, number: int = 1) -> str:
     written = bars(tune)
     for at, bar in enumerate(written):
         if at == 0:
-            line = "".join(bar.before) + " "
+            opens = any(mark in ("|:", "::") for mark in bar.before)
+            line = "|: " if opens else "| " if bar.ending else ""
         if bar.ending and (previous is None or previous.closes or previous.ending != bar.ending):
             line += f"[{bar.ending} "
-        after = "".join(bar.after)
-        if at + 1 == len(written):
-            # Nothing is to be opened at the very end.
-            after = "".join(bar.after).replace("|:", "").replace("::", ":|") or "|]"
+        after = _bar_line(bar.after, at + 1 == len(written))
         line += f"{_beamed(bar, tune)} {after} "
         if (at + 1) % BARS_A_LINE == 0 or at + 1 == len(written):
             lines.append(line.strip())
             line = ""
         previous = bar
     return "\n".join([*header, *lines]) + "\n"
+
+
+def _bar_line(marks: Sequence[str], last: bool) -> str:
+    """One bar line that means what several in a row mean; nothing is opened at the very end."""
+    closes = any(mark in (":|", "::") for mark in marks)
+    opens = any(mark in ("|:", "::") for mark in marks) and not last
+    if closes or opens:
+        return "::" if closes and opens else ":|" if closes else "|:"
+    if "|]" in marks or last:
+        return "||" if "||" in marks else "|]"
+    return "||" if "||" in marks else "|"
 
 
 def _beamed(bar: Bar, tune: Tune) -> str:

@@ -62,13 +62,13 @@ def accompany(
     if not spans:
         return (), ()
     starts = [span.onset for span in spans]
-    pattern = _pattern(performance, beat_seconds)
+    pattern = sorted(_pattern(performance, beat_seconds), key=lambda stroke: stroke.place)
     chords: list[Hit] = []
     basses: list[Hit] = []
     voicing: tuple[int, ...] = ()
     low = _BASS_LOW + 6
     for measure, last in _with_last(performance.measures):
-        for stroke in pattern if not last else _closing(performance):
+        for stroke in _closing(performance) if last else pattern:
             onset = measure.onset + stroke.place - measure.offset
             at = bisect_right(starts, onset) - 1
             if not measure.onset <= onset < measure.onset + measure.length or at < 0:

@@ -73,6 +73,8 @@ class _Draft:
     pieces: list[str] = field(default_factory=list)
     good: list[int] = field(default_factory=list)
     """How many tokens there are up to the end of each good bar."""
+    longest: list[str] = field(default_factory=list)
+    """The most that was ever written in one go, good or not."""
     rewrites: int = 0
     ended: bool = False
     """Whether the model itself ended it, after good bars only."""
@@ -111,6 +113,7 @@ class _Draft:
     def rewrite(self) -> None:
         """Go back to the end of the last good bar; every fourth time two bars further back."""
         self.rewrites += 1
+        self.longest = max(self.longest, self.pieces[:], key=len)
         if self.rewrites % 4 == 0:
             del self.good[-2:]
         end = self.good[-1] if self.good else 0
@@ -242,7 +245,8 @@ def _readable(draft: _Draft) -> Tune | None:
     """The good bars of a draft; where there are too few, all plain notes and bar lines of it."""
     text = draft.text(draft.good[-1] if draft.good else 0)
     if len(draft.good) < _ENOUGH:
-        plain = (piece for piece in draft.pieces if _PLAIN.fullmatch(piece))
+        most = max(draft.longest, draft.pieces, key=len)
+        plain = (piece for piece in most if _PLAIN.fullmatch(piece))
         text = draft.header + "".join(plain).replace("::", ":|")
     try:
         tune = parse(text)
