@@ -62,10 +62,16 @@ class DiffusionConfig:
 
 
 def build_text_encoder(config: DiffusionConfig) -> CLIPTextModel:
-    """An untrained CLIP text encoder; the two last token ids are start and end."""
+    """An untrained CLIP text encoder; the two last token ids are start and end.
+
+    Words start far apart and reach the UNet as they are, since attention and feed-forward start as
+    nothing. With CLIP's own starting values all words look nearly alike after the last layer, and a
+    short training does not get them apart.
+    """
+    import torch
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    return CLIPTextModel(
+    model = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=config.vocabulary,
             hidden_size=config.text_width,
@@ -79,6 +85,15 @@ def build_text_encoder(config: DiffusionConfig) -> CLIPTextModel:
             pad_token_id=config.vocabulary - 1,
         )
     )
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "token_embedding" in name:
+                parameter.normal_(std=0.3)
+            elif "position_embedding" in name:
+                parameter.normal_(std=0.05)
+            elif name.endswith(("out_proj.weight", "fc2.weight")):
+                parameter.zero_()
+    return model
 
 
 def build_unet(config: DiffusionConfig) -> UNet2DConditionModel:

@@ -72,6 +72,15 @@ DROPPED = re.compile(
     r"|arrow$"
     r"|hand sign|couple|family|^input |^person: |regional|kiss:| hair$"
 )
+SELDOM = re.compile(
+    r"^person |^people |facing right|^deaf|^mx |arrow|circled|squared?$|japanese|medium|^input"
+    r"|passport|customs|luggage|^no |prohibited|litter|copyright|registered|trade mark| sign$"
+    r"|restroom|^man$|^woman$|worker|scientist|technologist|student|teacher|mechanic|office"
+    r"|^(?:aries|taurus|gemini|cancer|leo|virgo|libra|scorpio|sagittarius|capricorn|aquarius"
+    r"|pisces|ophiuchus)$|symbol|fitzpatrick|level$|medal|om$|cross$|hexagram|menorah",
+)
+"""Things people seldom ask a picture of; they are drawn less often."""
+SELDOM_WEIGHT = 0.25
 SYNONYMS = {
     "deciduous tree": "tree",
     "evergreen tree": "pine tree",
@@ -299,7 +308,7 @@ def read_set(data: Path, source: PictureSet) -> tuple[list[Pixels], list[Picture
                 names,
                 source.word,
                 found[0] if found else "",
-                source.weight,
+                source.weight * (SELDOM_WEIGHT if SELDOM.search(row["caption"].lower()) else 1),
             )
         )
     return pixels, pictures
