@@ -77,7 +77,7 @@ SELDOM = re.compile(
     r"|passport|customs|luggage|^no |prohibited|litter|copyright|registered|trade mark| sign$"
     r"|restroom|^man$|^woman$|worker|scientist|technologist|student|teacher|mechanic|office"
     r"|^(?:aries|taurus|gemini|cancer|leo|virgo|libra|scorpio|sagittarius|capricorn|aquarius"
-    r"|pisces|ophiuchus)$|symbol|fitzpatrick|level$|medal|om$|cross$|hexagram|menorah",
+    r"|pisces|ophiuchus|om)$|symbol|fitzpatrick|level$|medal|cross$|hexagram|menorah"
 )
 """Things people seldom ask a picture of; they are drawn less often."""
 SELDOM_WEIGHT = 0.25
