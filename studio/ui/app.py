@@ -13,12 +13,14 @@ from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QTimer, QTranslator
+from PySide6.QtCore import QLibraryInfo, QLocale, QLoggingCategory, QTimer, QTranslator, QUrl
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 
 from studio import __version__
 from studio.core.errors import StudioError
 from studio.core.family import KINDS
+from studio.core.messages import Failed
 from studio.core.paths import APP, Paths, resources
 from studio.core.settings import Settings, SettingsFile
 from studio.engine.supervisor import Supervisor
@@ -49,27 +51,28 @@ def run(argv: Sequence[str]) -> int:
     app.setDesktopFileName("triptych")
     app.setWindowIcon(icons.program())
     paths = Paths.default()
+    QLoggingCategory.setFilterRules("qt.multimedia*=false")  # it tells of every codec it misses
     files = [Path(a) for a in argv if not a.startswith("-")]
     try:
         single = Single(paths)
+        if not single.take():
+            if single.call(files):
+                return 0
+            raise StudioError(
+                "Triptych is running already, but it does not answer.",
+                "Look for its window, or end it and start again.",
+            )
     except OSError as error:
+        why = error.strerror or type(error).__name__
         return _trouble(
             app,
             StudioError(
-                f"The folder {paths.data} cannot be used ({error.strerror}).",
+                f"The folder {paths.data} cannot be used ({why}).",
                 "Check that you may write there, or set TRIPTYCH_HOME to another folder.",
             ),
         )
-    if not single.take():
-        if single.call(files):
-            return 0
-        return _trouble(
-            app,
-            StudioError(
-                "Triptych is running already, but it does not answer.",
-                "Look for its window, or end it and start again.",
-            ),
-        )
+    except StudioError as error:
+        return _trouble(app, error)
     try:
         window = build(paths, at_once=False)
     except StudioError as error:
@@ -143,23 +146,30 @@ def translate(app: QApplication, language: str) -> None:
             app.installTranslator(qt)
 
 
-def keep_log(folder: Path) -> None:
-    """Write what goes wrong to a file that the person can find, where that can be written."""
+def keep_log(folder: Path) -> bool:
+    """Write what goes wrong to files that the person can find, where that can be written.
+
+    Gives whether the program crashed the last time.
+    """
     from logging.handlers import RotatingFileHandler
 
+    crash = folder / "crash.log"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        crashed = crash.is_file() and crash.stat().st_size > 0
+        if crashed:
+            crash.replace(folder / "crash-before.log")
         handler = RotatingFileHandler(
             folder / "triptych.log", maxBytes=LOG_SIZE, backupCount=2, encoding="utf-8"
         )
-        # Not the log itself: what a crash writes there would go with its rotation.
-        crash = (folder / "crash.log").open("a", encoding="utf-8")
+        # A file of its own, empty until the interpreter itself goes down.
+        faulthandler.enable(crash.open("w", encoding="utf-8"))
     except OSError:
-        return
+        return False
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
-    faulthandler.enable(crash)
+    return crashed
 
 
 def _join(studio: Studio, window: Window, app: QApplication) -> None:
@@ -171,6 +181,7 @@ def _join(studio: Studio, window: Window, app: QApplication) -> None:
     studio.settings_changed.connect(dress)
     app.styleHints().colorSchemeChanged.connect(lambda _scheme: dress())
     engine.gave_up.connect(partial(_gave_up, studio))
+    engine.unkept.connect(partial(_unkept, studio))
     engine.resumed.connect(partial(_resumed, studio))
     desktop = DesktopNotices(studio, window)
     desktop.answered.connect(window.to_front)
@@ -186,12 +197,34 @@ def _join(studio: Studio, window: Window, app: QApplication) -> None:
 def _after_show(window: Window, single: Single, files: Sequence[Path]) -> None:
     """What can wait until the window stands."""
     studio = window.studio
-    keep_log(studio.paths.logs)
+    if keep_log(studio.paths.logs):
+        _crashed(studio)
     single.listen()
     studio.engine.resume()
     for file in files:
         studio.open_file(file)
     QTimer.singleShot(150, studio, lambda: studio.engine.warm(KINDS[0]))
+
+
+def _crashed(studio: Studio) -> None:
+
+    def show() -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(studio.paths.logs)))
+
+    studio.notices.show(
+        studio.tr("Triptych ended unexpectedly the last time."),
+        studio.tr("What it was doing then is in “crash-before.log”, for whoever mends it."),
+        kind="info",
+        actions=[(studio.tr("Open the folder"), show)],
+    )
+
+
+def _unkept(studio: Studio, failed: Failed) -> None:
+    studio.notices.show(
+        failed.message,
+        failed.hint,
+        actions=[(studio.tr("Keep what was made"), studio.engine.keep_again)],
+    )
 
 
 def _called(window: Window, files: Sequence[Path]) -> None:
@@ -207,11 +240,18 @@ def _gave_up(studio: Studio, lane: str) -> None:
         "image": studio.tr("The engine for pictures has stopped three times."),
         "audio": studio.tr("The engine for sound has stopped three times."),
     }
-    studio.notices.show(
+    shown = studio.notices.show(
         names[kind],
         studio.tr("What waits is kept. Close other programs or choose another model first."),
         actions=[(studio.tr("Try again"), lambda: studio.engine.restart(kind))],
     )
+
+    def stands(stood: str) -> None:
+        if stood == lane:
+            studio.engine.hello.disconnect(stands)
+            studio.notices.dismiss(shown)
+
+    studio.engine.hello.connect(stands)
 
 
 def _resumed(studio: Studio, resumed: Resumed) -> None:

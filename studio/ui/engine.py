@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.core.controls import complete
 from studio.core.errors import StudioError
 from studio.core.family import KINDS, FamilySpec, Kind, Unavailable
 from studio.core.messages import (
@@ -29,14 +26,14 @@ from studio.core.messages import (
 from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.engine.supervisor import Supervisor
 from studio.library import Item, Library
-from studio.models import InstalledModel, Store
+from studio.models import Store
+from studio.ui.keeper import Keeper
 from studio.ui.lane import Begin, Lane, LaneState
-from studio.ui.mailbox import Mailbox
 from studio.ui.queue import Entry, JobState, JobView, Resumed
+from studio.ui.wishes import completed, installed
 
 __all__ = ["Engine", "JobState", "JobView", "LaneState", "Resumed"]
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -59,6 +56,8 @@ class Engine(QObject):
     """Job id, Done | Cancelled | Failed. Everything it made was told before."""
     gave_up = Signal(str)
     """Lane: it crashed too often and is down until `restart`."""
+    unkept = Signal(object)
+    """Failed: something was made and could not be taken into the library; see `keep_again`."""
     resumed = Signal(object)
     """Resumed: what the last run of the program left."""
 
@@ -83,10 +82,10 @@ class Engine(QObject):
         self._waiting: dict[Kind, list[Entry]] = {k: [] for k in KINDS}
         self._current: dict[Kind, Entry | None] = dict.fromkeys(KINDS)
         self._known_models: set[str] = set()
-        self._closing = self._closed = False
-        # Whatever touches the disk is done here, in order; the answers come as mail.
-        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
-        self._mail = Mailbox(lambda act: act(), self)
+        self._unkept: list[tuple[str, Output]] = []
+        """Made, but not in the library: the disk was full. Job id and output."""
+        self._closing = False
+        self._keeper = Keeper(self)
         self._lanes: dict[Kind, Lane] = {}
         for kind in KINDS:
             lane = Lane(kind, begin, self)
@@ -137,14 +136,16 @@ class Engine(QObject):
         if lane.known:
             recipe = self._completed(recipe)
         if recipe.model not in self._known_models:
-            self._known_models.add(self._model(recipe.model).id)
+            self._known_models.add(installed(self._store, recipe.model).id)
         for path in (files or {}).values():
             if not path.is_file():
                 raise StudioError(f"“{path.name}” is not there.", "Choose the file again.")
         entry = Entry(os.urandom(16).hex(), recipe, dict(files or {}))
         self._jobs[entry.id] = entry
         self._waiting[recipe.kind].append(entry)
-        self._keep(partial(self._store_job, entry), partial(self._stored, entry), entry)
+        self._keeper.do(
+            partial(self._store_job, entry), partial(self._stored, entry), partial(self._end, entry)
+        )
         self.queue_changed.emit(recipe.kind)
         lane.start()
         return entry.id
@@ -180,7 +181,7 @@ class Engine(QObject):
             return
         queue.insert(new, queue.pop(old))
         following = queue[new + 1].id if new + 1 < len(queue) else None
-        self._keep(partial(self._library.jobs.move, entry.id, following))
+        self._keeper.do(partial(self._library.jobs.move, entry.id, following))
         self.queue_changed.emit(entry.lane)
 
     def job(self, job_id: str) -> JobView | None:
@@ -216,16 +217,37 @@ class Engine(QObject):
             recovered = self._library.recover()
             return Resumed(tuple(jobs.list()), tuple(jobs.interrupted()), recovered)
 
-        self._keep(read, self._resume)
+        self._keeper.do(read, self._resume)
 
     def make_interrupted(self, job_id: str) -> None:
         """Put a job that the last run left unfinished at the head of its lane."""
         jobs = self._library.jobs
-        self._keep(partial(jobs.again, job_id), lambda job: self._adopt(job.id, job.recipe, True))
+        self._keeper.do(
+            partial(jobs.again, job_id), lambda job: self._adopt(job.id, job.recipe, True)
+        )
 
     def forget_interrupted(self, job_id: str) -> None:
         """The person does not want it again."""
-        self._keep(partial(self._library.jobs.remove, job_id))
+        self._keeper.do(partial(self._library.jobs.remove, job_id))
+
+    def keep_again(self) -> None:
+        """Try again to take in what could not be kept."""
+        unkept, self._unkept = self._unkept, []
+        for job_id, output in unkept:
+            self._keeper.do(
+                partial(self._library.take_in, output),
+                partial(self._kept_at_last, job_id),
+                partial(self._unkept_still, job_id, output),
+            )
+
+    def _kept_at_last(self, job_id: str, item: Item) -> None:
+        self.made.emit(job_id, item)
+        if all(job != job_id for job, _ in self._unkept):
+            self._keeper.do(partial(self._forget, job_id))
+
+    def _unkept_still(self, job_id: str, output: Output, failed: Failed) -> None:
+        self._unkept.append((job_id, output))
+        self.unkept.emit(failed)
 
     def close(self) -> None:
         """End the engines; what is made goes into the library, what waits stays in the queue."""
@@ -234,11 +256,8 @@ class Engine(QObject):
         self._closing = True
         for lane in self._lanes.values():
             lane.close()
-        self._keeper.submit(int).result()
-        self._mail.flush()  # what was finished just now is not "interrupted" at the next start
-        self._closed = True
-        self._keeper.shutdown(wait=True)
-        self._mail.close()
+        self._keeper.settle()  # what was finished just now is not "interrupted" at the next start
+        self._keeper.close()
 
     # How a job goes.
 
@@ -273,10 +292,12 @@ class Engine(QObject):
         except StudioError as error:
             self._end(entry, Failed(error.message, error.hint))
             return
-        self._keep(partial(self._prepare, entry), partial(self._run, entry), entry)
+        self._keeper.do(
+            partial(self._prepare, entry), partial(self._run, entry), partial(self._end, entry)
+        )
 
     def _prepare(self, entry: Entry) -> Job:  # on the keeper
-        model = self._model(entry.recipe.model)
+        model = installed(self._store, entry.recipe.model)
         inputs: dict[str, Path] = {}
         for name, ref in entry.recipe.inputs.items():
             found = self._library.input_path(ref)
@@ -323,7 +344,11 @@ class Engine(QObject):
             self.progressed.emit(job_id)
         elif isinstance(news, Output):
             entry.taking += 1
-            self._keep(partial(self._library.take_in, news), partial(self._taken, entry), entry)
+            self._keeper.do(
+                partial(self._library.take_in, news),
+                partial(self._taken, entry),
+                partial(self._not_taken, entry, news),
+            )
         else:
             self.previewed.emit(job_id, news)
 
@@ -332,6 +357,14 @@ class Engine(QObject):
         # Also of a job that was cancelled: what is made is made.
         self.made.emit(entry.id, item)
         self._settle(entry)
+
+    def _not_taken(self, entry: Entry, output: Output, failed: Failed) -> None:
+        self._unkept.append((entry.id, output))
+        entry.taking -= 1
+        if entry.in_engine:
+            self._lanes[entry.lane].cancel()  # the rest of a batch would fare no better
+        self._end(entry, failed)
+        self.unkept.emit(failed)
 
     def _finished(self, job_id: str, ending: object) -> None:
         entry = self._jobs.get(job_id)
@@ -360,7 +393,8 @@ class Engine(QObject):
             self._waiting[entry.lane].remove(entry)
         if self._current[entry.lane] is entry:
             self._current[entry.lane] = None
-        self._keep(partial(self._forget, entry.id))
+        if all(job != entry.id for job, _ in self._unkept):
+            self._keeper.do(partial(self._forget, entry.id))
         self.queue_changed.emit(entry.lane)
         self.ended.emit(entry.id, ending)
         self._feed(entry.lane)
@@ -386,32 +420,8 @@ class Engine(QObject):
         self._feed(entry.lane)
 
     def _completed(self, recipe: Recipe) -> Recipe:
-        """The recipe with every value checked and there. Raises StudioError."""
-        spec = next((f for f in self.families(recipe.kind) if f.id == recipe.family), None)
-        if spec is None:
-            missing = {u.id: u.reason for u in self.unavailable(recipe.kind)}
-            raise StudioError(
-                self.tr("“{family}” cannot be run here.").format(family=recipe.family[:60]),
-                missing.get(recipe.family) or self.tr("Choose another model, or update Triptych."),
-            )
-        return replace(recipe, values=complete(spec.controls, recipe.values))
-
-    def _model(self, model_id: str) -> InstalledModel:
-        """Raises StudioError where it is not installed or cannot be used."""
-        model = self._store.find(model_id)
-        if model is None:
-            raise StudioError(
-                self.tr("The model “{model}” is not installed.").format(model=model_id[:60]),
-                self.tr("Choose another model."),
-            )
-        if model.problem:
-            raise StudioError(
-                self.tr("The model “{model}” cannot be used: {why}").format(
-                    model=model_id[:60], why=model.problem
-                ),
-                self.tr("Choose another model."),
-            )
-        return model
+        lane = self._lanes[recipe.kind]
+        return completed(recipe, lane.families, lane.unavailable)
 
     def _lane_changed(self, kind: Kind) -> None:
         self.lane_changed.emit(kind)
@@ -426,41 +436,3 @@ class Engine(QObject):
                         yield entry.view(0)
                 for place, entry in enumerate(queue, 1):
                     yield entry.view(place)
-
-    def _keep(
-        self,
-        work: Callable[[], T],
-        then: Callable[[T], None] | None = None,
-        entry: Entry | None = None,
-    ) -> None:
-        """Do `work` on the keeper, then `then` on the main thread; a failure ends `entry`."""
-
-        def keep() -> None:
-            try:
-                result = work()
-            except StudioError as error:
-                failed = Failed(error.message, error.hint)
-            except Exception:
-                log.exception("the keeper failed")
-                failed = Failed(
-                    self.tr("This could not be kept in the library."),
-                    self.tr("Try again. The log, found in Settings, says more."),
-                    ours=True,
-                )
-            else:
-                if then is not None:
-                    self._mail.post(partial(then, result))
-                return
-            if entry is not None:
-                self._mail.post(partial(self._unkept, entry, failed))
-
-        if not self._closed:
-            self._keeper.submit(keep)
-
-    def _unkept(self, entry: Entry, failed: Failed) -> None:
-        entry.taking = max(0, entry.taking - 1)
-        if entry.in_engine:
-            # The disk is full, most likely: what is still being made could not be kept either.
-            entry.ending = failed
-            self._lanes[entry.lane].cancel()
-        self._end(entry, failed)

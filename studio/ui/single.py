@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLockFile, QObject, Signal
 
+from studio.core.errors import StudioError
 from studio.core.paths import Paths
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Single(QObject):
     def __init__(self, paths: Paths, parent: QObject | None = None) -> None:
         super().__init__(parent)
         paths.data.mkdir(parents=True, exist_ok=True)
+        self._folder = paths.data
         self._lock = QLockFile(str(paths.data / "triptych.lock"))
         self._lock.setStaleLockTime(0)  # a long night of work is not a stale lock
         where = str(paths.data.resolve()).encode("utf-8", "surrogateescape")
@@ -39,8 +41,15 @@ class Single(QObject):
         self._server: QLocalServer | None = None
 
     def take(self) -> bool:
-        """Whether the data folder is ours now."""
-        return self._lock.tryLock(0)
+        """Whether the data folder is ours now. Raises StudioError where nothing can be written."""
+        if self._lock.tryLock(0):
+            return True
+        if self._lock.error() == QLockFile.LockError.LockFailedError:
+            return False
+        raise StudioError(
+            f"The folder {self._folder} cannot be written to.",
+            "Check that you may write there and that the disk is not full.",
+        )
 
     def listen(self) -> None:
         """Hear later starts. Apart from `take`, so that the window can stand before."""

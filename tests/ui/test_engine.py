@@ -300,6 +300,59 @@ class TestFaults:
             engine.close()
 
 
+class TestKeeping:
+    def test_what_the_disk_refuses_can_be_kept_later(
+        self,
+        engine: Engine,
+        ear: Ear,
+        library: Library,
+        qtbot: QtBot,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        take_in = library.take_in
+        full = True
+
+        def refusing(output: Output) -> Item:
+            if full:
+                raise StudioError("The disk is full.", "Make room.")
+            return take_in(output)
+
+        monkeypatch.setattr(library, "take_in", refusing)
+        refused: list[object] = []
+        engine.unkept.connect(refused.append)
+        job, other = engine.submit(recipe()), engine.submit(recipe("image"))
+        wait(qtbot, lambda: len(refused) == 2)
+        failed = ear.failed(job)
+        assert failed is not None
+        assert (failed.message, failed.hint) == ("The disk is full.", "Make room.")
+        assert ear.failed(other)
+        engine.keep_again()
+        wait(qtbot, lambda: len(refused) == 4)  # still full
+        full = False
+        engine.keep_again()
+        wait(qtbot, lambda: ear.made(job) and ear.made(other))
+        item = ear.made(job)[0]
+        assert media.extract(item.main).recipe == item.recipe
+        assert ear.endings(job) == 1
+        wait(qtbot, lambda: library.jobs.list() == [])
+
+    def test_a_queue_that_can_not_be_stored_is_told(
+        self,
+        engine: Engine,
+        ear: Ear,
+        library: Library,
+        qtbot: QtBot,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def full(*_: object) -> None:
+            raise StudioError("The disk is full.", "Make room.")
+
+        monkeypatch.setattr(library.jobs, "add", full)
+        job = engine.submit(recipe())
+        wait(qtbot, lambda: ear.failed(job))
+        assert engine.jobs() == ()
+
+
 class TestCancel:
     @pytest.mark.parametrize(
         ("fault", "phase"),

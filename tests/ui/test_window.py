@@ -712,6 +712,27 @@ class TestProgram:
         second.communicate(timeout=60)
         assert second.returncode == 0
 
+    def test_a_crash_is_told_at_the_next_start(self, tmp_path: Path) -> None:
+        crash = Paths.below(tmp_path).logs / "crash.log"
+        crash.parent.mkdir(parents=True)
+        crash.write_text("Fatal Python error: Segmentation fault\n", "utf-8")
+        process = self.start(tmp_path)
+        self.heard(process, "notice Triptych ended unexpectedly the last time.")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        assert "Segmentation" in crash.with_name("crash-before.log").read_text("utf-8")
+        assert crash.read_text("utf-8") == ""
+
+    def test_a_folder_that_can_not_be_is_told(self, tmp_path: Path) -> None:
+        home = tmp_path / "a file"
+        home.write_text("not a folder", "utf-8")
+        process = self.start(home)
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        process.terminate()
+        process.communicate(timeout=60)
+        assert "cannot be used" in line
+
     def test_two_folders_are_two_studios(self, tmp_path: Path, qapp: QApplication) -> None:
         one, two = Single(Paths.below(tmp_path / "1")), Single(Paths.below(tmp_path / "2"))
         again = Single(Paths.below(tmp_path / "1"))
@@ -733,6 +754,8 @@ def tell(window, single, files, before=app._after_show):
     before(window, single, files)
     single.called.connect(lambda paths: print("called", *(p.name for p in paths), flush=True))
     print("stands", flush=True)
+    for notice in window.studio.notices.shown:
+        print("notice", notice.message, flush=True)
 
 app._after_show = tell
 sys.exit(app.run(sys.argv[1:]))
