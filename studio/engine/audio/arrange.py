@@ -9,7 +9,7 @@ from fractions import Fraction
 from studio.core.abc import Tune
 from studio.core.score import Performance, perform
 from studio.engine.audio.accompany import Hit, accompany, melody
-from studio.engine.audio.harmony import Span, harmonise
+from studio.engine.audio.harmony import harmonise
 from studio.engine.audio.instruments import INSTRUMENTS
 from studio.engine.audio.midi import Track, to_midi
 from studio.engine.audio.mixer import Part
@@ -26,8 +26,6 @@ class Arrangement:
 
     performance: Performance
     """The tune once through."""
-    chords: tuple[Span, ...]
-    """Under the tune once through; empty without accompaniment."""
     tracks: tuple[Track, ...]
     """As written, all times through, at the pitch that is heard."""
     parts: tuple[Part, ...]
@@ -56,7 +54,6 @@ def arrange(tune: Tune, plan: Plan, seed: int) -> Arrangement:
     notes = _again(notes, plan.times, performance.length)
     tracks = [Track(leader.label, leader.program, notes)]
     parts = [play_melody(plan.instrument, notes, clock, seed)]
-    spans: tuple[Span, ...] = ()
     if plan.accompaniment != "none":
         spans = harmonise(performance)
         full = plan.accompaniment == "full"
@@ -70,7 +67,7 @@ def arrange(tune: Tune, plan: Plan, seed: int) -> Arrangement:
                 player = INSTRUMENTS[name]
                 tracks.append(Track(f"{role}: {player.label}", player.program, hits))
                 parts.append(play_chords(name, hits, clock, seed, pan=pan, level=level))
-    return Arrangement(performance, spans, tuple(tracks), tuple(parts), pickup)
+    return Arrangement(performance, tuple(tracks), tuple(parts), pickup)
 
 
 def midi(arrangement: Arrangement, tune: Tune, plan: Plan) -> bytes:

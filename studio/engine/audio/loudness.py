@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from studio.engine.audio.signal import BLOCK, HOP, RATE, Convolver, Floats, Stereo, Stereo32, gain
+from studio.engine.audio.signal import BLOCK, HOP, RATE, Convolver, Floats, Floats32, Stereo, gain
 
 TARGET = -16.0
 """LUFS integrated: what streaming services use for music on small devices."""
@@ -133,21 +133,23 @@ def _oversampling() -> Floats:
     return matrix
 
 
-def frame_peaks(samples: Stereo32 | Stereo, threshold: float = 0.0) -> Floats:
+def frame_peaks(samples: Floats32 | Stereo, threshold: float = 0.0) -> Floats:
     """The true peak of every HOP samples of a sound (n, 2), n a multiple of HOP.
 
     Where the samples stay below `threshold` their own peak is given: nothing between them matters.
     """
     frames = len(samples) // HOP
-    peaks: Floats = np.abs(samples).reshape(frames, -1).max(axis=1).astype(np.float64)
-    padded = np.pad(samples, ((_SIDE, _SIDE), (0, 0)))
+    framed = samples.reshape(frames, -1)
+    peaks: Floats = np.maximum(framed.max(axis=1), -framed.min(axis=1)).astype(np.float64)
     matrix = _oversampling()
     chosen = np.flatnonzero(peaks > threshold)
     for some in np.array_split(chosen, len(chosen) // 512 + 1):
-        places = some[:, None] * HOP + np.arange(HOP + 2 * _SIDE)[None, :]
+        places = some[:, None] * HOP + np.arange(-_SIDE, HOP + _SIDE)[None, :]
+        # Beyond its ends a sound goes on as it began and ended.
+        places = np.clip(places, 0, len(samples) - 1)
         for channel in range(2):
             if len(some):
-                between = np.abs(padded[places, channel] @ matrix).max(axis=1)
+                between = np.abs(samples[places, channel] @ matrix).max(axis=1)
                 peaks[some] = np.maximum(peaks[some], between)
     return peaks
 
@@ -176,7 +178,7 @@ def limiter(peaks: Floats) -> Floats:
     return np.asarray(np.convolve(padded, window / window.sum(), mode="valid"))
 
 
-def levels(energy: Floats, samples: Stereo32 | Stereo) -> Floats:
+def levels(energy: Floats, samples: Floats32 | Stereo) -> Floats:
     """The gain at every HOP samples (one more at the end) that brings a sound to TARGET.
 
     `energy` is what a Meter heard of it. Length of `samples`: a multiple of HOP. Silence stays.

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from studio.engine.audio import loudness
 from studio.engine.audio.instruments import INSTRUMENTS, Instrument
 from studio.engine.audio.room import reverb
-from studio.engine.audio.signal import BLOCK, HOP, RATE, Floats, Stereo, Stereo32, gain, rise
-from studio.engine.audio.strings import Strings, touch
+from studio.engine.audio.signal import BLOCK, HOP, RATE, Floats, Floats32, Stereo, gain, rise
+from studio.engine.audio.strings import Notes, Strings
 from studio.engine.audio.voices import Singer, Voice
 
 TAIL = 2.4
@@ -66,12 +66,14 @@ class Mixer:
         self._room = reverb()
         self._meter = loudness.Meter()
         self._players: list[_Player] = []
+        notes: dict[str, Notes] = {}
         for number, part in enumerate(parts):
             instrument = INSTRUMENTS[part.instrument]
             place = _Place(instrument, part)
             random = np.random.Generator(np.random.PCG64((seed, number)))
             if isinstance(instrument.model, Strings):
-                self._players.append(_Plucker(place, instrument.model, part.notes))
+                made = notes.setdefault(part.instrument, Notes(instrument.model))
+                self._players.append(_Plucker(place, made, part.notes))
             else:
                 length = self._blocks * BLOCK / RATE
                 singers = [
@@ -128,7 +130,7 @@ class _Place:
         self.sides = np.array([math.cos(angle), math.sin(angle)]) * level * math.sqrt(2.0)
         self.send = level * gain(instrument.room)
 
-    def put(self, sound: Floats, start: int, mix: Stereo32, send: Stereo32) -> None:
+    def put(self, sound: Floats, start: int, mix: Floats32, send: Floats32) -> None:
         end = min(len(mix), start + len(sound))
         sound = sound[: end - start]
         mix[start:end] += sound[:, None] * self.sides
@@ -138,24 +140,24 @@ class _Place:
 class _Player:
     """Adds what sounds from one block on to the mix and to what goes into the room."""
 
-    def play(self, start: int, mix: Stereo32, send: Stereo32) -> None:
+    def play(self, start: int, mix: Floats32, send: Floats32) -> None:
         raise NotImplementedError
 
 
 class _Plucker(_Player):
     """Plays strings: each note is added whole when it begins."""
 
-    def __init__(self, place: _Place, model: Strings, notes: Sequence[Sounding]) -> None:
-        self._place, self._model, self._notes = place, model, notes
+    def __init__(self, place: _Place, made: Notes, notes: Sequence[Sounding]) -> None:
+        self._place, self._made, self._notes = place, made, notes
         self._next = 0
 
-    def play(self, start: int, mix: Stereo32, send: Stereo32) -> None:
+    def play(self, start: int, mix: Floats32, send: Floats32) -> None:
         while self._next < len(self._notes):
             note = self._notes[self._next]
             at = int(note.start * RATE)
             if at >= start + BLOCK:
                 break
-            sound = touch(self._model, note.midi, note.velocity, note.end - note.start)
+            sound = self._made.touch(note.midi, note.velocity, note.end - note.start)
             self._place.put(sound, max(at, start), mix, send)
             self._next += 1
 
@@ -166,7 +168,7 @@ class _Choir(_Player):
     def __init__(self, place: _Place, model: Voice, singers: Sequence[Singer]) -> None:
         self._place, self._model, self._singers = place, model, singers
 
-    def play(self, start: int, mix: Stereo32, send: Stereo32) -> None:
+    def play(self, start: int, mix: Floats32, send: Floats32) -> None:
         for singer in self._singers:
             self._place.put(singer.sing(start, BLOCK), start, mix, send)
 
@@ -197,7 +199,8 @@ def to_wav(samples: npt.NDArray[np.int16]) -> bytes:
 
 def peaks(samples: npt.NDArray[np.generic], count: int, full_scale: float) -> bytes:
     """The greatest absolute value in each of `count` equal parts of a sound (n, 2), 0 to 255."""
-    mono = np.abs(samples.astype(np.float64)).max(axis=1)
-    edges = np.linspace(0, len(mono), count + 1).astype(int)
-    loudest = [float(mono[a:b].max(initial=0.0)) for a, b in pairwise(edges)]
+    edges = np.linspace(0, len(samples), count + 1).astype(int)
+    loudest = [
+        float(np.abs(samples[a:b].astype(np.float64)).max(initial=0.0)) for a, b in pairwise(edges)
+    ]
     return bytes(min(255, round(255.0 * value / full_scale)) for value in loudest)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Stereo = npt.NDArray[np.float64]
 """Samples by channels: (n, 2), full scale 1."""
-Stereo32 = npt.NDArray[np.float32]
-"""The same (or one channel of it), kept in half the memory."""
+Floats32 = npt.NDArray[np.float32]
+"""Samples of one or more channels, kept in half the memory."""
 
 RATE = 44_100
 """Samples a second."""

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from studio.engine.audio.signal import RATE, Floats, gain, rise, semitones_to_hz
+from studio.engine.audio.signal import RATE, Floats, Floats32, gain, rise, semitones_to_hz
 
 _COLUMNS = 512
 _LONGEST = 4.5
@@ -66,12 +65,8 @@ def body_gain(frequency: Floats, resonances: tuple[tuple[float, float, float], .
     return np.asarray(10.0 ** (level / 20.0))
 
 
-@lru_cache(maxsize=256)
 def pluck(model: Strings, midi: int, hard: bool) -> Floats:
-    """One undamped note as the softest or the hardest touch makes it, mono, evenly loud.
-
-    The result is shared: it is not to be changed.
-    """
+    """One undamped note as the softest or the hardest touch makes it, mono, evenly loud."""
     f0 = float(semitones_to_hz(midi))
     frequency, rate, level = _bars(model, f0) if model.ratios else _strings(model, f0, hard)
     count = len(model.choir)
@@ -139,19 +134,34 @@ def damped(frequency: Floats, rate: Floats, level: Floats, seconds: float) -> Fl
     return np.asarray((left @ right).reshape(-1))
 
 
-def touch(model: Strings, midi: int, velocity: float, seconds: float) -> Floats:
-    """A note as it is played: `velocity` 0 to 1, damped after `seconds`; mono."""
-    velocity = min(1.0, max(0.0, velocity))
-    soft, hard = pluck(model, midi, False), pluck(model, midi, True)
-    count = min(len(soft), len(hard))
-    held = int(seconds * RATE)
-    if model.release:
-        count = min(count, held + int(model.release * RATE))
-    loudness = gain(-18.0 * (1.0 - velocity))
-    note = soft[:count] * (loudness * (1.0 - velocity)) + hard[:count] * (loudness * velocity)
-    if model.release and count > held:
-        left = np.arange(count - held) / RATE
-        damper = np.exp(-math.log(1000.0) / model.release * left)
-        # To nothing at the very end, so that the cut is not heard.
-        note[held:] *= damper * rise(count - held)[::-1] ** 0.25
-    return np.asarray(note)
+class Notes:
+    """The notes of one instrument; what does not depend on the touch is made once."""
+
+    def __init__(self, model: Strings) -> None:
+        self._model = model
+        self._made: dict[tuple[int, bool], Floats32] = {}
+
+    def touch(self, midi: int, velocity: float, seconds: float) -> Floats:
+        """A note as it is played: `velocity` 0 to 1, damped after `seconds`; mono."""
+        velocity = min(1.0, max(0.0, velocity))
+        soft, hard = self._pluck(midi, False), self._pluck(midi, True)
+        count = min(len(soft), len(hard))
+        held = int(seconds * RATE)
+        release = self._model.release
+        if release:
+            count = min(count, held + int(release * RATE))
+        loudness = gain(-18.0 * (1.0 - velocity))
+        note = soft[:count] * (loudness * (1.0 - velocity)) + hard[:count] * (loudness * velocity)
+        result = note.astype(np.float64)
+        if release and count > held:
+            left = np.arange(count - held) / RATE
+            # To nothing at the very end, so that the cut is not heard.
+            silent = rise(count - held)[::-1] ** 0.25
+            result[held:] *= np.exp(-math.log(1000.0) / release * left) * silent
+        return result
+
+    def _pluck(self, midi: int, hard: bool) -> Floats32:
+        key = midi, hard
+        if key not in self._made:
+            self._made[key] = pluck(self._model, midi, hard).astype(np.float32)
+        return self._made[key]

@@ -6,6 +6,7 @@ The model is an onnxruntime-genai folder whose card says `abc-notation`; it cont
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from studio.engine.genai import Loaded
     from studio.engine.workbench import Workbench
 
-LONGEST = 600.0
-"""Seconds; a stereo sound of ten minutes takes some 300 MB while it is made."""
+log = logging.getLogger(__name__)
+
+LONGEST = 360.0
+"""Seconds; a stereo sound of six minutes takes some 300 MB while it is made."""
 _PREVIEW_RATE = 20.0
 """Peaks a second."""
 _STEPS = 100
@@ -208,6 +211,13 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     yield way.at("loading", 0, 1, 0.0, 0.05)
     loaded = genai.load(job, bench)
     composition = yield from _composed(loaded, plan, values, seed, way)
+    log.info(
+        "composed %s in %d tries, %d bars rewritten, %d tokens",
+        "flawlessly" if composition.flawless else "with faults",
+        composition.tries,
+        composition.rewrites,
+        composition.tokens,
+    )
     name = title(plan.kind, composition.tune.key.minor, Random(f"title {seed}"))
     tune = replace(composition.tune, title=name)
     arrangement = arrange(tune, plan, seed)

@@ -20,7 +20,7 @@ from studio.engine.audio.mixer import TAIL, Mixer, Part, Sounding, peaks, to_wav
 from studio.engine.audio.performer import Clock, octaves
 from studio.engine.audio.plan import Plan
 from studio.engine.audio.signal import BLOCK, HOP, RATE, Floats, gain, semitones_to_hz
-from studio.engine.audio.strings import Strings, damped, pluck, touch
+from studio.engine.audio.strings import Notes, Strings, damped, pluck
 from studio.engine.audio.voices import Singer, Voice
 from tests.core.test_abc import AULD_LANG_SYNE, DROWSY_MAGGIE, KESH
 
@@ -31,7 +31,7 @@ def alone(name: str, midi: int, seconds: float = 1.5, velocity: float = 0.75) ->
     """One long note without room and final level."""
     model = INSTRUMENTS[name].model
     if isinstance(model, Strings):
-        return touch(model, midi, velocity, seconds)
+        return Notes(model).touch(midi, velocity, seconds)
     note = Sounding(0.0, seconds, midi, velocity)
     singer = Singer(model, [note], seconds + 0.5, np.random.Generator(np.random.PCG64(1)))
     return singer.sing(0, int((seconds + 0.3) * RATE) // HOP * HOP)
