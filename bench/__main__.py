@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-PARTS = ("text", "image", "load", "library", "window")
+PARTS = ("text", "image", "load", "library", "window", "smooth")
 
 
 def main() -> int:

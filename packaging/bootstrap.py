@@ -150,7 +150,14 @@ def setup() -> None:
         return
     system_libraries()
     make_venv()
-    pip = [venv_python(), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    pip: list[str | Path] = [
+        venv_python(),
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+    ]
     wanted = requirements()
     torch = next(r for r in wanted if r.startswith("torch=="))
     say("installing what Triptych is built on (about 2.5 GB once; some minutes)")

@@ -8,6 +8,7 @@ import logging
 import os
 import queue
 import signal
+import socket
 import threading
 import time
 import traceback
@@ -160,6 +161,8 @@ def explain(error: BaseException) -> Failed:
 def main(conn: Connection, lane: Kind, entries: Sequence[Entry]) -> None:
     """The engine process. `conn` is its only tie to the program."""
     os.environ["HF_HUB_OFFLINE"] = "1"
+    # urllib3 opens a socket when it is imported, to try IPv6; an engine opens none, ever.
+    socket.has_ipv6 = False
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Ctrl+C in a terminal reaches the whole group; the program decides, and closes the pipe.
