@@ -73,8 +73,8 @@ IMAGE = FamilySpec(
             options=(Option(value="flat", label="flat"), Option(value="3d", label="3d")),
         ),
         Number(name="steps", label="Steps", default=4, minimum=1, maximum=100, whole=True),
-        Number(name="width", label="Width", default=64, minimum=16, maximum=512, whole=True),
-        Number(name="height", label="Height", default=64, minimum=16, maximum=512, whole=True),
+        Number(name="width", label="Width", default=64, minimum=0, maximum=512, whole=True),
+        Number(name="height", label="Height", default=64, minimum=0, maximum=512, whole=True),
         Number(name="count", label="How many", default=1, minimum=1, maximum=9, whole=True),
         Picture(name="picture", label="Start from", folded=True),
         PACE,
@@ -141,7 +141,7 @@ def make_image(job: Job, bench: object) -> Iterator[Step]:
     """A plain picture for each of the batch, brighter with every step."""
     values = job.recipe.values
     count, steps = int(values["count"]), int(values["steps"])
-    width, height = int(values["width"]), int(values["height"])
+    width, height = int(values["width"]) or 96, int(values["height"]) or 48
     for index in range(count):
         seed = job.recipe.seed + index
         for step in range(steps):

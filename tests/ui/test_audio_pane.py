@@ -51,7 +51,7 @@ def pane(window: Window, qtbot: QtBot) -> AudioPane:
 
 def test_the_waveform_is_drawn_as_the_sound_is_made(pane: AudioPane, qtbot: QtBot) -> None:
     write(qtbot, pane, "The Mouse")
-    pane.composer.set_values({"length": 12, "pace": 0.05})
+    pane.composer.set_values({"length": 12, "pace": 0.05, "tune": "reel"})
     click(qtbot, pane.composer.button)
     seen: list[int] = []
 
@@ -66,7 +66,7 @@ def test_the_waveform_is_drawn_as_the_sound_is_made(pane: AudioPane, qtbot: QtBo
     assert pane.waveform.maximum() == 12_000
     assert pane.waveform.peaks == items(pane)[0].summary["peaks"]
     assert find(pane, QLabel, "sound-title").text() == "The Mouse"
-    assert find(pane, QLabel, "sound-about").text() == "Jig"
+    assert find(pane, QLabel, "sound-about").text() == "Reel"
 
 
 def test_settings_alone_are_enough(pane: AudioPane, qtbot: QtBot) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from studio.core.controls import Choice
+from studio.core.controls import AnyControl, Choice, Number
 from studio.core.errors import StudioError
 from studio.core.family import Kind
 from studio.core.messages import AudioPreview, Preview
 from studio.core.recipe import Recipe
 from studio.library import Item
 from studio.ui import theme
+from studio.ui.controls import said
 from studio.ui.engine import JobView
 from studio.ui.panes.create import CreatePane
 from studio.ui.widgets.buttons import Well, menu_tool, quiet, tool
@@ -124,7 +126,7 @@ class AudioPane(CreatePane):
         self.waveform.begin()
         for heard in self._heard:
             self.waveform.append(heard.peaks, heard.rate, heard.total_seconds)
-        self._say(self.tr("Being made…"), self._live_recipe)
+        self._say(self.tr("Being made…"), self._live_recipe, {})
         self._show_buttons()
 
     # Kept
@@ -139,7 +141,7 @@ class AudioPane(CreatePane):
             float(seconds) if isinstance(seconds, int | float) else 0.0,
         )
         self.player.open(_sound_of(item))
-        self._say(title(item), item.recipe)
+        self._say(title(item), item.recipe, item.summary)
         self._show_buttons()
 
     def leave(self) -> None:
@@ -155,16 +157,20 @@ class AudioPane(CreatePane):
         else:
             super().keyPressEvent(event)
 
-    def _say(self, name: str, recipe: Recipe | None) -> None:
+    def _say(self, name: str, recipe: Recipe | None, summary: Mapping[str, Any]) -> None:
+        """The title and, below it, what was understood, or at least asked for."""
         self.name.setText(name)
-        spec = self.chooser.spec
+        spec = self.studio.engine.family(recipe.family) if recipe is not None else None
         told: list[str] = []
         for control in spec.controls if spec is not None and recipe is not None else ():
-            # What kind of tune it is stands in the choices of the form.
-            if isinstance(control, Choice) and not control.folded:
+            if control.name in summary:
+                told.append(_in_words(control, summary[control.name]))
+            elif isinstance(control, Choice) and not control.folded:
                 value = recipe.values.get(control.name) if recipe is not None else None
-                told += [o.label for o in control.options if o.value == value]
-        self.about.setText(" · ".join(told))
+                told.append(_in_words(control, value) if value != control.default else "")
+        if isinstance(bars := summary.get("bars"), int):
+            told.append(self.tr("{n} bars").format(n=bars))
+        self.about.setText(" · ".join(filter(None, told)))
 
     def _copy(self) -> None:
         item = self.current()
@@ -190,6 +196,15 @@ class AudioPane(CreatePane):
 def _sound_of(item: Item) -> Path | None:
     """The file of an item that can be played."""
     return next((f for suffix in PLAYABLE if (f := item.file(suffix)) is not None), None)
+
+
+def _in_words(control: AnyControl, value: object) -> str:
+    """A value as the form calls it."""
+    if isinstance(control, Choice):
+        return next((said(o.label) for o in control.options if o.value == value), str(value))
+    if isinstance(control, Number) and isinstance(value, int | float):
+        return f"{value:g} {said(control.unit)}".strip()
+    return ""
 
 
 def _read(file: Path) -> str:

@@ -292,6 +292,10 @@ class CreatePane(QFrame):
         """Show what failed."""
         self.studio.notices.error(error)
 
+    def sizeHint(self) -> QSize:
+        # The same for each, so that panes side by side are equally wide.
+        return QSize(430, 800)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # The window has these keys as well; here they work wherever the pane stands.
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)

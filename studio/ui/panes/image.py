@@ -118,9 +118,10 @@ class ImagePane(CreatePane):
         values = job.recipe.values
         self._live = {}
         self._expected = max(1, _whole(values.get("count"), 1))
-        width, height = _whole(values.get("width"), 1), _whole(values.get("height"), 1)
+        width, height = _whole(values.get("width"), 0), _whole(values.get("height"), 0)
         if self._expected > 1:
-            self.grid.begin(self._expected, width / height)
+            # Without both, the model has its own size, which is not known before it draws.
+            self.grid.begin(self._expected, width / height if width > 0 < height else 1.0)
 
     def live_preview(self, preview: Preview) -> None:
         if not isinstance(preview, ImagePreview):
@@ -150,7 +151,7 @@ class ImagePane(CreatePane):
         if self._expected > 1:
             self.grid.set_image(index, image)
         else:
-            self.canvas.set_image(image)
+            self.canvas.set_image(image, live=True)
 
     # Kept
 

@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QWidget
 
 from studio.ui import theme
+from studio.ui.widgets.resample import Resampled
 
 MIN_ZOOM, MAX_ZOOM = 0.05, 32.0
 STEP = 1.25
@@ -47,7 +48,8 @@ class Canvas(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(120, 120)
         self._image = QImage()
-        self._scaled: QPixmap | None = None
+        self._live = False
+        self._resampled = Resampled(self)
         self._file: Path | None = None
         self._fit = True
         self._zoom = self._told = 1.0
@@ -74,10 +76,13 @@ class Canvas(QWidget):
     def centre(self) -> QPointF:
         return QPointF(self._centre)
 
-    def set_image(self, image: QImage, file: Path | None = None) -> None:
-        """Show `image`; `file` is what is dragged out. One of the same size keeps the view."""
+    def set_image(self, image: QImage, file: Path | None = None, *, live: bool = False) -> None:
+        """Show `image`; `file` is what is dragged out. One of the same size keeps the view.
+
+        `live`: the next one comes soon, so this one is not worth much care.
+        """
         same = image.size() == self._image.size()
-        self._image, self._file, self._scaled = image, file, None
+        self._image, self._file, self._live = image, file, live
         if not same:
             self.fit()
         self._settle()
@@ -225,9 +230,11 @@ class Canvas(QWidget):
         ratio = self.devicePixelRatioF()
         if self._fit:
             pixels = QSize(round(target.width() * ratio), round(target.height() * ratio))
-            if self._scaled is None or self._scaled.size() != pixels:
-                self._scaled = QPixmap.fromImage(enlarged(self._image, pixels))
-            painter.drawPixmap(target, self._scaled, QRectF(self._scaled.rect()))
+            fine = self._resampled.at(self._image, pixels) if not self._live else None
+            if fine is not None:
+                painter.drawPixmap(target, fine, QRectF(fine.rect()))
+            else:
+                painter.drawImage(target, self._image)
         else:
             painter.drawImage(target, self._image)
         painter.setClipping(False)
@@ -291,32 +298,6 @@ class Canvas(QWidget):
             self.setCursor(Qt.CursorShape.OpenHandCursor)
         else:
             self.unsetCursor()
-
-
-def enlarged(image: QImage, size: QSize) -> QImage:
-    """`image` at `size`; enlarging is done with Lanczos, which keeps small drawings crisp."""
-    if size.width() <= image.width() or size.isEmpty():
-        return image.scaled(
-            size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
-        )
-    from PIL import Image  # not needed before the first picture
-
-    rgba = image.convertToFormat(QImage.Format.Format_RGBA8888)
-    source = Image.frombuffer(
-        "RGBA",
-        (rgba.width(), rgba.height()),
-        bytes(rgba.constBits()),
-        "raw",
-        "RGBA",
-        rgba.bytesPerLine(),
-        1,
-    )
-    # Beyond this the difference to the painter's own enlarging is not seen, but its time is.
-    factor = min(1.0, 1600 / max(size.width(), size.height()))
-    width, height = max(1, int(size.width() * factor)), max(1, int(size.height() * factor))
-    large = source.resize((width, height), Image.Resampling.LANCZOS)
-    result = QImage(large.tobytes(), width, height, width * 4, QImage.Format.Format_RGBA8888).copy()
-    return result if factor == 1.0 else result.scaled(size)
 
 
 def _held(centre: float, size: float, room: float) -> float:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.core.controls import Choice, Number, Text, Value
+from studio.core.controls import Choice, Number, Text, Toggle, Value, defaults
 from studio.core.family import FamilySpec
 from studio.ui import theme
 from studio.ui.controls import LABEL_WIDTH, Form, SeedRow, said
@@ -65,7 +65,7 @@ class SnugScroll(QScrollArea):
 
 
 class Fold(QPushButton):
-    """Shows or hides the settings; while they are hidden it tells them in one line."""
+    """Shows or hides the settings; while they are hidden it tells what was changed in them."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -294,20 +294,23 @@ class Composer(QWidget):
         self.changed.emit()
 
     def _told(self) -> list[str]:
-        """The settings that are not folded away, each in a word or two."""
-        values = self.form.values()
-        told = []
+        """What is not as the family has it, each in a word or two."""
+        values, told = self.form.values(), []
+        usual = defaults(self._spec.controls) if self._spec is not None else {}
         for control in self._spec.controls if self._spec is not None else ():
             value = values.get(control.name)
-            if value is None or control.folded:
+            if value is None or value == usual.get(control.name):
                 continue
+            label = said(control.label)
             if isinstance(control, Choice):
                 told += [said(o.label) for o in control.options if o.value == value]
             elif isinstance(control, Number):
-                label, unit = said(control.label), said(control.unit)
+                unit = said(control.unit)
                 told.append(f"{value:g} {unit}" if unit else f"{label} {value:g}")
-            elif isinstance(control, Text) and str(value).strip():
-                told.append(str(value).strip())
+            elif isinstance(control, Text):
+                told.append(" ".join(str(value).split()))
+            elif isinstance(control, Toggle):
+                told.append(label if value else self.tr("no {what}").format(what=label))
         if self.seed.locked:  # first, since it is the reason why nothing new comes
             told.insert(0, self.tr("Seed {n}").format(n=self.seed.value()))
         return told

@@ -12,13 +12,13 @@ from PySide6.QtGui import (
     QPainter,
     QPainterPath,
     QPaintEvent,
-    QPixmap,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from studio.ui import theme
-from studio.ui.widgets.canvas import enlarged
+from studio.ui.widgets.background import Background
+from studio.ui.widgets.resample import Resampled
 
 SPACE = 8
 RADIUS = 8.0
@@ -27,21 +27,22 @@ RADIUS = 8.0
 class PictureCell(QAbstractButton):
     """One picture of a batch, as a button that opens it."""
 
-    def __init__(self, number: int, parent: QWidget) -> None:
+    def __init__(self, number: int, work: Background, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName(f"cell-{number}")
         self.setAccessibleName(self.tr("Picture {n}").format(n=number))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._image = QImage()
-        self._scaled: QPixmap | None = None
+        self._live = False
+        self._resampled = Resampled(self, work)
 
     @property
     def image(self) -> QImage:
         return self._image
 
-    def set_image(self, image: QImage) -> None:
-        self._image, self._scaled = image, None
+    def set_image(self, image: QImage, *, live: bool = False) -> None:
+        self._image, self._live = image, live
         self.setEnabled(not image.isNull())
         self.update()
 
@@ -71,9 +72,11 @@ class PictureCell(QAbstractButton):
         painter.setClipPath(clip)
         ratio = self.devicePixelRatioF()
         pixels = QSize(round(frame.width() * ratio), round(frame.height() * ratio))
-        if self._scaled is None or self._scaled.size() != pixels:
-            self._scaled = QPixmap.fromImage(enlarged(self._image, pixels))
-        painter.drawPixmap(frame, self._scaled, QRectF(self._scaled.rect()))
+        fine = self._resampled.at(self._image, pixels) if not self._live else None
+        if fine is not None:
+            painter.drawPixmap(frame, fine, QRectF(fine.rect()))
+        else:
+            painter.drawImage(frame, self._image)
         painter.setClipping(False)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self.hasFocus() or self.underMouse():
@@ -95,6 +98,7 @@ class PictureGrid(QWidget):
         self.setObjectName("grid")
         self.cells: list[PictureCell] = []
         self._ratio = 1.0
+        self._work = Background(self)
 
     @property
     def ratio(self) -> float:
@@ -107,7 +111,7 @@ class PictureGrid(QWidget):
             cell.hide()
             cell.deleteLater()
         self._ratio = ratio
-        self.cells = [PictureCell(n + 1, self) for n in range(count)]
+        self.cells = [PictureCell(n + 1, self._work, self) for n in range(count)]
         for index, cell in enumerate(self.cells):
             cell.setEnabled(False)
             cell.clicked.connect(lambda _checked=False, i=index: self.opened.emit(i))
@@ -128,8 +132,12 @@ class PictureGrid(QWidget):
             images = [c.image for c in self.cells]
             self.begin(index + 1, self._ratio)
             for cell, old in zip(self.cells, images, strict=False):
-                cell.set_image(old)
-        self.cells[index].set_image(image)
+                cell.set_image(old, live=True)
+        self.cells[index].set_image(image, live=True)
+        ratio = image.width() / max(1, image.height())
+        if ratio != self._ratio:
+            self._ratio = ratio
+            self._place()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
