@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, Qt
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QLabel, QVBoxLayout, QWidget
 
 from studio.ui import theme
+from studio.ui.fields import inset
 from studio.ui.studio import Studio
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,10 @@ def build(entry: PaneEntry, studio: Studio) -> QWidget:
         make: Callable[[Studio], QWidget] = getattr(
             importlib.import_module(entry.module), entry.name
         )
-        return make(studio)
+        pane = make(studio)
+        for spin in pane.findChildren(QAbstractSpinBox):
+            inset(spin)
+        return pane
     except Exception as error:  # whatever a pane's file may raise
         log.exception("the pane %s could not be built", entry.id)
         return _Missing(entry.said, f"{type(error).__name__}: {error}")

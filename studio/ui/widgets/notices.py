@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -21,6 +22,8 @@ from studio.ui.notices import Notice, Notices
 
 LINGER_MS = 12_000
 """Good news goes by itself; what failed stays until it was read."""
+NARROW = 520
+"""Below, the buttons stand under the words."""
 
 
 class NoticeStrip(QWidget):
@@ -71,16 +74,19 @@ class NoticeCard(QFrame):
         words.addWidget(self._label(notice.message, "heading", "noticeMessage"))
         if notice.hint:
             words.addWidget(self._label(notice.hint, "muted", "noticeHint"))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.INSET, theme.GAP, theme.GAP, theme.GAP)
-        row.setSpacing(theme.INSET)
-        row.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(words, 1)
+        self._middle = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._middle.setSpacing(theme.GAP)
+        self._middle.addLayout(words, 1)
         for title, act in notice.actions:
             button = QPushButton(title)
             button.setObjectName("noticeAction")
             button.clicked.connect(lambda _checked=False, act=act: self._act(act))
-            row.addWidget(button)
+            self._middle.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(theme.INSET, theme.GAP, theme.GAP, theme.GAP)
+        row.setSpacing(theme.INSET)
+        row.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(self._middle, 1)
         close = QToolButton()
         close.setObjectName("noticeClose")
         close.setProperty("kind", "icon")
@@ -89,7 +95,7 @@ class NoticeCard(QFrame):
         close.setToolTip(self.tr("Dismiss"))
         close.setAccessibleName(self.tr("Dismiss"))
         close.clicked.connect(self._dismiss)
-        row.addWidget(close)
+        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self.setAccessibleName(f"{notice.message} {notice.hint}".strip())
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -103,6 +109,13 @@ class NoticeCard(QFrame):
             else QAccessible.AnnouncementPoliteness.Polite
         )
         QAccessible.updateAccessibility(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW
+        self._middle.setDirection(
+            QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
+        )
 
     def _label(self, text: str, role: str, name: str) -> QLabel:
         label = QLabel(text)

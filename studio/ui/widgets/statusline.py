@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -21,6 +22,8 @@ from studio.ui.icons import icon
 from studio.ui.widgets.elided import ElidedLabel
 
 HEIGHT = 32
+SNUG, SCANT = 640, 460
+"""Widths below which the device, and then the words on what is made, give way."""
 
 
 class StatusLine(QWidget):
@@ -40,12 +43,14 @@ class StatusLine(QWidget):
         self.device.setObjectName("device")
         self.device.setProperty("role", "small")
         self.doing = self._label("doing")
+        self._running = False
         self.bar = QProgressBar()
         self.bar.setObjectName("progress")
         self.bar.setAccessibleName(self.tr("Progress"))
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(96)
+        self._gap = QWidget()
         self.memory = self._label("memory")
         self.queue = QToolButton()
         self.queue.setObjectName("queueButton")
@@ -61,6 +66,7 @@ class StatusLine(QWidget):
         row.setSpacing(theme.GAP)
         row.addWidget(self._chip)
         row.addWidget(self.device, 1)
+        row.addWidget(self._gap, 1)
         row.addWidget(self.doing)
         row.addWidget(self.bar)
         row.addWidget(self._line())
@@ -84,7 +90,8 @@ class StatusLine(QWidget):
         waiting = len(jobs) - len(running)
         self.device.setText(self._device_words())
         self.device.setToolTip(device_detail(self._engine.device()))
-        self.doing.setVisible(bool(running))
+        self._running = bool(running)
+        self._make_room()
         self.bar.setVisible(bool(running))
         if running:
             # The furthest from its end is what one waits for.
@@ -98,6 +105,18 @@ class StatusLine(QWidget):
         words = self.tr("{n} waiting").format(n=waiting) if waiting else self.tr("Queue")
         self.queue.setText(f" {words}")  # a breath between icon and word
         self.queue.setAccessibleName(words)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        # What is being made comes first, then what it is made on.
+        self.doing.setVisible(self._running and self.width() >= SCANT)
+        tight = self._running and self.width() < SNUG
+        self.device.setVisible(not tight)
+        self._chip.setVisible(not tight)
+        self._gap.setVisible(tight)
 
     def _soon(self) -> None:
         if not self._later.isActive():
