@@ -86,7 +86,7 @@ class ExportBar(QFrame):
         self.cancel.setObjectName("export-cancel")
         self.cancel.setProperty("kind", "quiet")
         self.cancel.clicked.connect(self.close_bar)
-        self.go = QPushButton()
+        self.go = QPushButton(self.tr("Save as …"))
         self.go.setObjectName("export-go")
         self.go.setProperty("kind", "primary")
         self.go.clicked.connect(self._ask)

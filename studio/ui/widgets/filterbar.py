@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -151,8 +152,11 @@ class FilterBar(QWidget):
         self.search.setMinimumWidth(160)
         self.search.setMaximumWidth(380)
         self.search.setMaxLength(500)
-        magnifier = QAction(icons.icon("search", "muted"), "", self.search)
+        magnifier = QAction(icons.icon("search", "muted"), self.tr("Search"), self.search)
         self.search.addAction(magnifier, QLineEdit.ActionPosition.LeadingPosition)
+        for button in self.search.findChildren(QToolButton):  # Qt gives them no names
+            leading = button.defaultAction() is magnifier
+            button.setAccessibleName(self.tr("Search") if leading else self.tr("Clear"))
         self.search.textChanged.connect(self._pause.start)
         row.addWidget(title)
         self._count.setContentsMargins(0, 0, 0, 5)  # on the title's baseline

@@ -151,6 +151,7 @@ class Message(QWidget):
         self.button.setObjectName("message-button")
         self.button.setProperty("kind", "primary")
         self.button.clicked.connect(self.acted)
+        self.button.hide()
         column.addSpacing(theme.GAP)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignCenter)
         column.addStretch(3)

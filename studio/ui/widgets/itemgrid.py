@@ -212,10 +212,6 @@ class ItemGrid(QListView):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         self._by_keyboard(event.reason() != Qt.FocusReason.MouseFocusReason)
-        if not self.currentIndex().isValid() and self.items.rowCount():
-            self.selectionModel().setCurrentIndex(
-                self.items.index(0), QItemSelectionModel.SelectionFlag.NoUpdate
-            )
 
     def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
         super().selectionChanged(selected, deselected)
@@ -302,10 +298,10 @@ class ItemGrid(QListView):
                 chosen.select(model.index(row), model.index(row))
         if not chosen.isEmpty():
             selection.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-        if kept.row >= 0 and model.rowCount():
+        if model.rowCount():
             row = model.row_of(kept.current) if kept.current else None
             # Where what the keyboard was at is gone, the next one takes its place.
-            here = row if row is not None else min(kept.row, model.rowCount() - 1)
+            here = row if row is not None else min(max(kept.row, 0), model.rowCount() - 1)
             selection.setCurrentIndex(model.index(here), QItemSelectionModel.SelectionFlag.NoUpdate)
         # Last, as a new current index is scrolled to.
         line = top // self._columns()
