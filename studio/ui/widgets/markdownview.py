@@ -7,6 +7,7 @@ from PySide6.QtGui import (
     QFont,
     QTextCharFormat,
     QTextCursor,
+    QTextFormat,
     QTextFrameFormat,
     QTextTable,
 )
@@ -14,6 +15,8 @@ from PySide6.QtWidgets import QFrame, QTextBrowser, QWidget
 
 from studio.ui import theme
 
+WIDEST = 820
+"""Pixels beyond which lines become tiring to read."""
 MAX_SHOWN = 100_000
 """Characters that are shown."""
 
@@ -29,6 +32,7 @@ class MarkdownView(QTextBrowser):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setMaximumWidth(WIDEST)
         self.document().setDocumentMargin(10)
         self.document().documentLayout().documentSizeChanged.connect(self._grow)
 
@@ -38,7 +42,7 @@ class MarkdownView(QTextBrowser):
         if first.startswith("# ") and first[2:].strip() == skip_title:
             text = rest
         self.setMarkdown(text[:MAX_SHOWN])
-        self._quiet_headings()
+        self._quiet_blocks()
         self._quiet_tables()
 
     def loadResource(self, kind: int, name: QUrl | str) -> QByteArray:
@@ -66,24 +70,27 @@ class MarkdownView(QTextBrowser):
                 form.setCellPadding(6)
                 frame.setFormat(form)
 
-    def _quiet_headings(self) -> None:
-        """Headings in the sizes of the window instead of twice the text's."""
+    def _quiet_blocks(self) -> None:
+        """Headings in the sizes of the window instead of twice the text's, and air between."""
         block = self.document().begin()
         while block.isValid():
-            level = block.blockFormat().headingLevel()
-            cursor = QTextCursor(block)
-            if level:
-                form = QTextCharFormat()
-                form.setProperty(QTextCharFormat.Property.FontSizeAdjustment, 0)
-                form.setProperty(
-                    QTextCharFormat.Property.FontPixelSize,
-                    theme.LEAD if level == 1 else theme.BODY,
-                )
-                form.setFontWeight(QFont.Weight.DemiBold)
+            form, cursor = block.blockFormat(), QTextCursor(block)
+            if level := form.headingLevel():
+                form.setTopMargin(theme.PAD if block.blockNumber() else 0)
+                form.setBottomMargin(theme.HAIR)
+                cursor.setBlockFormat(form)
                 cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
-                cursor.mergeCharFormat(form)
-                spaced = block.blockFormat()
-                spaced.setTopMargin(0 if block.blockNumber() == 0 else theme.PAD)
-                spaced.setBottomMargin(theme.HAIR)
-                QTextCursor(block).setBlockFormat(spaced)
+                cursor.mergeCharFormat(_heading(level))
+            elif not (form.nonBreakableLines() or block.textList() or cursor.currentTable()):
+                form.setTopMargin(theme.HAIR)
+                form.setBottomMargin(theme.HAIR)
+                cursor.setBlockFormat(form)
             block = block.next()
+
+
+def _heading(level: int) -> QTextCharFormat:
+    form = QTextCharFormat()
+    form.setProperty(QTextFormat.Property.FontSizeAdjustment, 0)
+    form.setProperty(QTextFormat.Property.FontPixelSize, theme.LEAD if level == 1 else theme.BODY)
+    form.setFontWeight(QFont.Weight.DemiBold)
+    return form
