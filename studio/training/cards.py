@@ -169,9 +169,9 @@ SKETCH = Card(
         "and computed in float32."
     ),
     limits=(
-        "It knows some 1,300 things that emoji show, one at a time; it does not know scenes, "
-        "people you name, writing, or counting. Forms are soft, and rare things come out as "
-        "something else."
+        "It knows some 450 things that emoji show, one at a time: animals, food, plants, vehicles, "
+        "household things, faces. It does not know scenes, people you name, writing, or counting. "
+        "Forms are soft, and rare things come out as something else."
     ),
     credits=SKETCH_CREDITS,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from studio.training.corpus import zip_jsonl, zip_members
+from studio.training.things import THINGS
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -67,20 +68,6 @@ SETS = (
 )
 STYLE_WORDS = tuple(dict.fromkeys(s.word for s in SETS))
 
-DROPPED = re.compile(
-    r"skin tone|button|keycap|o’clock|-thirty|^man |^woman |^men |^women |^man:|^woman:|^flag"
-    r"|arrow$"
-    r"|hand sign|couple|family|^input |^person: |regional|kiss:| hair$"
-)
-SELDOM = re.compile(
-    r"^person |^people |facing right|^deaf|^mx |arrow|circled|squared?$|japanese|medium|^input"
-    r"|passport|customs|luggage|^no |prohibited|litter|copyright|registered|trade mark| sign$"
-    r"|restroom|^man$|^woman$|worker|scientist|technologist|student|teacher|mechanic|office"
-    r"|^(?:aries|taurus|gemini|cancer|leo|virgo|libra|scorpio|sagittarius|capricorn|aquarius"
-    r"|pisces|ophiuchus|om)$|symbol|fitzpatrick|level$|medal|cross$|hexagram|menorah"
-)
-"""Things people seldom ask a picture of; they are drawn less often."""
-SELDOM_WEIGHT = 0.25
 SYNONYMS = {
     "deciduous tree": "tree",
     "evergreen tree": "pine tree",
@@ -284,15 +271,15 @@ def without_colours(caption: str) -> str:
     return " ".join(w for w in caption.split() if w not in COLOUR_WORDS)
 
 
-def read_set(data: Path, source: PictureSet) -> tuple[list[Pixels], list[Picture]]:
-    """The usable pictures of one set."""
+def read_set(
+    data: Path, source: PictureSet, names: Collection[str] = THINGS
+) -> tuple[list[Pixels], list[Picture]]:
+    """The pictures of one set that bear one of the names (lower case)."""
     archive = data / "images" / f"{source.archive}.zip"
     rows = [
         row
         for row in zip_jsonl(archive, "captions.jsonl")
-        if row["style"] == source.style
-        and not DROPPED.search(row["caption"].lower())
-        and words_of(row["caption"])
+        if row["style"] == source.style and row["caption"].lower() in names
     ]
     pixels, pictures = [], []
     for row, (_, png) in zip(rows, zip_members(archive, [r["file"] for r in rows]), strict=True):
@@ -300,29 +287,34 @@ def read_set(data: Path, source: PictureSet) -> tuple[list[Pixels], list[Picture
         found = main_colour(image)
         keywords = dict.fromkeys(words_of(str(k).replace("_", " ")) for k in row["keywords"])
         synonym = SYNONYMS.get(row["caption"].lower())
-        names = ((synonym,) * 3 if synonym else ()) + tuple(k for k in keywords if k)
+        called = ((synonym,) * 3 if synonym else ()) + tuple(k for k in keywords if k)
         pixels.append(image)
         pictures.append(
             Picture(
                 words_of(row["caption"]),
-                names,
+                called,
                 source.word,
                 found[0] if found else "",
-                source.weight * (SELDOM_WEIGHT if SELDOM.search(row["caption"].lower()) else 1),
+                source.weight,
             )
         )
     return pixels, pictures
 
 
 def load(
-    data: Path, *, sets: Sequence[PictureSet] = SETS, shifts: int = 2, seed: int = 0
+    data: Path,
+    *,
+    sets: Sequence[PictureSet] = SETS,
+    names: Collection[str] = THINGS,
+    shifts: int = 2,
+    seed: int = 0,
 ) -> PictureData:
     """All sets, then up to ``shifts`` recoloured copies of each picture in which one colour
     prevails."""
     pixels: list[Pixels] = []
     pictures: list[Picture] = []
     for source in sets:
-        more_pixels, more = read_set(data, source)
+        more_pixels, more = read_set(data, source, names)
         pixels += more_pixels
         pictures += more
     chance = np.random.default_rng(seed)

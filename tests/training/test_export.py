@@ -25,7 +25,7 @@ from studio.training import (
 )
 from studio.training.sampling import Sampler, longest_copies
 
-from .test_picture_data import OWN
+from .test_picture_data import NAMES, OWN
 
 TEXTS = ["the fox ran to the sea.", "the bird sang by the sea.", "the fox saw the bird."] * 4
 
@@ -92,7 +92,7 @@ def test_copies_are_found_and_measured() -> None:
 
 
 def test_the_sketch_layout_draws_what_torch_would(picture_data: Path, tmp_path: Path) -> None:
-    data = pictures.load(picture_data, sets=[OWN], shifts=1)
+    data = pictures.load(picture_data, sets=[OWN], names=NAMES, shifts=1)
     tokenizer = image.make_tokenizer(data, tmp_path / "tokenizer")
     config = diffusion.DiffusionConfig(
         vocabulary=len(tokenizer), channels=(16, 32), groups=8, heads=2, text_width=32,
@@ -127,7 +127,7 @@ def test_the_sketch_layout_draws_what_torch_would(picture_data: Path, tmp_path: 
 
 
 def test_the_judge_knows_a_picture_by_its_name(picture_data: Path) -> None:
-    data = pictures.load(picture_data, sets=[OWN], shifts=0)
+    data = pictures.load(picture_data, sets=[OWN], names=NAMES, shifts=0)
 
     class Copyist:
         """Draws the training picture that was asked for, or always the first."""

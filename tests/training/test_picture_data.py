@@ -12,11 +12,12 @@ from studio.training import caption_tokenizer, image, pictures
 
 from .conftest import disc
 
+NAMES = frozenset({"red ball", "green box", "blue plate", "yellow sign"})
 OWN = pictures.PictureSet("own", "own", "flat", 1.0, "Own", "Apache-2.0", "us")
 
 
-def test_a_set_is_read_without_flags_and_with_recoloured_copies(picture_data: Path) -> None:
-    data = pictures.load(picture_data, sets=[OWN], shifts=2)
+def test_the_named_things_are_read_and_recoloured(picture_data: Path) -> None:
+    data = pictures.load(picture_data, sets=[OWN], names=NAMES, shifts=2)
     names = [p.caption for p in data.pictures if not p.shifted]
     assert names == ["red ball", "green box", "blue plate", "yellow sign"]
     shifted = [p for p in data.pictures if p.shifted]
@@ -51,7 +52,7 @@ def test_captions_name_the_colour_of_shifted_pictures_always() -> None:
 
 
 def test_every_caption_survives_the_tokenizer(picture_data: Path, tmp_path: Path) -> None:
-    data = pictures.load(picture_data, sets=[OWN], shifts=1)
+    data = pictures.load(picture_data, sets=[OWN], names=NAMES, shifts=1)
     tokenizer = image.make_tokenizer(data, tmp_path / "tokenizer")
     rows = image.token_rows(tokenizer, ["Red ball, flat", "", "a naïve zebra ☂", "ball " * 60])
     assert rows.shape == (4, caption_tokenizer.LENGTH)
@@ -63,7 +64,7 @@ def test_every_caption_survives_the_tokenizer(picture_data: Path, tmp_path: Path
 
 
 def test_recoloured_copies_have_a_fixed_share_of_the_draws(picture_data: Path) -> None:
-    data = pictures.load(picture_data, sets=[OWN], shifts=2)
+    data = pictures.load(picture_data, sets=[OWN], names=NAMES, shifts=2)
     weights = image.draw_weights(data)
     shifted = np.array([p.shifted for p in data.pictures])
     assert weights.sum() == pytest.approx(1)
