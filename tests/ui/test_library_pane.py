@@ -669,10 +669,25 @@ def test_every_control_has_a_name(opened: Window, qtbot: QtBot) -> None:
             assert widget.accessibleName(), widget.objectName()
 
 
+def test_letters_are_left_to_lists_and_fields(opened: Window, qtbot: QtBot) -> None:
+    grid, days = find(opened, ItemGrid, "grid"), find(opened, QComboBox, "days")
+    go_to(grid, 0)
+    days.setFocus()
+    press(days, Qt.Key.Key_S)
+    press(days, Qt.Key.Key_R)
+    press(days, Qt.Key.Key_Delete)
+    qtbot.wait(50)
+    assert opened.page == "library"
+    assert opened.studio.library.count() == 5
+    assert not items(opened)[0].starred
+
+
 def test_no_two_actions_share_a_key(opened: Window) -> None:
+    page = pane(opened)
     keys = [
         action.shortcut().toString(QKeySequence.SequenceFormat.PortableText)
-        for action in (*pane(opened).actions(), *opened.actions())
+        for action in {*page.actions(), *page.grid.actions(), *opened.actions()}
         if not action.shortcut().isEmpty()
     ]
+    assert len(keys) > 20
     assert len(keys) == len(set(keys)), sorted(keys)

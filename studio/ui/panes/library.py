@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import TypeVar
 
-from PySide6.QtCore import QMimeData, QPoint, QTimer, QUrl
+from PySide6.QtCore import QPoint, QTimer
 from PySide6.QtGui import (
-    QDesktopServices,
-    QGuiApplication,
-    QImage,
     QKeySequence,
     QShortcut,
     QShowEvent,
 )
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.core.errors import StudioError
-from studio.library import Item, Query, TrashTicket
+from studio.library import Item, Query
 from studio.ui import theme
 from studio.ui.studio import Studio
-from studio.ui.widgets.again import Again, Compared
 from studio.ui.widgets.background import Background
 from studio.ui.widgets.compare import CompareView
 from studio.ui.widgets.exportbar import ExportBar
@@ -31,14 +22,9 @@ from studio.ui.widgets.filterbar import FilterBar, Wanted
 from studio.ui.widgets.itemactions import ItemActions
 from studio.ui.widgets.itembars import Message, SelectionBar, TrashBar
 from studio.ui.widgets.itemcard import MARGIN
+from studio.ui.widgets.itemdeeds import ItemDeeds, copy_text
 from studio.ui.widgets.itemgrid import ItemGrid
 from studio.ui.widgets.itemview import ItemView
-from studio.ui.widgets.itemwords import title
-
-T = TypeVar("T")
-
-MENTIONED = 48
-"""Characters of a title in a notice."""
 
 
 class LibraryPane(QWidget):
@@ -52,8 +38,7 @@ class LibraryPane(QWidget):
         self.setObjectName("library-pane")
         self._studio = studio
         self._work = Background(self)
-        self._again = Again(studio, self)
-        self._undo: list[TrashTicket] = []
+        self._deeds = ItemDeeds(studio, self)
         self._models: dict[str, str] = {}
         self.actions_of_items = ItemActions(self)
         self.filters = FilterBar()
@@ -64,6 +49,8 @@ class LibraryPane(QWidget):
         self.export_bar = ExportBar()
         self.item_view = ItemView(studio, self.actions_of_items)
         self.compare_view = CompareView(studio)
+        for place in (self.grid, self.selection_bar, self.item_view):
+            self.actions_of_items.bind(place)
         self._build()
         self._connect()
         self._read_models()
@@ -140,9 +127,9 @@ class LibraryPane(QWidget):
         grid.items.refreshed.connect(lambda _top: self._refreshed())
         grid.items.failed.connect(studio.notices.error)
         self.message.acted.connect(self._act_on_message)
-        self.trash_bar.emptied.connect(self._empty_trash)
+        self.trash_bar.emptied.connect(self._deeds.empty_trash)
         self.selection_bar.clear.clicked.connect(grid.clearSelection)
-        self.export_bar.exported.connect(self._exported)
+        self.export_bar.exported.connect(self._deeds.tell_exported)
         self.export_bar.failed.connect(studio.notices.error)
         self.export_bar.closed.connect(self._focus_page)
         self.item_view.left.connect(self.show_grid)
@@ -150,7 +137,8 @@ class LibraryPane(QWidget):
         self.compare_view.left.connect(self.show_grid)
         self.compare_view.recipe_chosen.connect(studio.use_recipe)
         self.actions_of_items.wanted.connect(self._do)
-        self._again.compared.connect(self._say_sameness)
+        self._deeds.undoable.connect(self.actions_of_items["undo"].setEnabled)
+        self._deeds.compare_wanted.connect(self._come_and_compare)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self, self.focus_search)
 
     # What is shown
@@ -267,18 +255,18 @@ class LibraryPane(QWidget):
 
     def _do(self, name: str) -> None:
         if name == "undo":
-            self._undo_trash()
+            self._deeds.undo()
             return
         do = {
             "open": lambda items: self.open_item(items[0]),
             "use": lambda items: self._studio.use_recipe(items[0].recipe),
-            "again": lambda items: self._make_again(items[0]),
+            "again": lambda items: self._deeds.make_again(items[0]),
             "star": lambda items: self._star(items, not all(i.starred for i in items)),
             "compare": lambda items: self.compare(items[0], items[1]),
-            "copy": lambda items: self._copy(items[0]),
-            "copy-recipe": lambda items: _clipboard(items[0].recipe.to_json()),
+            "copy": lambda items: self._deeds.copy(items[0]),
+            "copy-recipe": lambda items: copy_text(items[0].recipe.to_json()),
             "export": self.export_bar.offer,
-            "folder": lambda items: _show_folder(items[0].main),
+            "folder": lambda items: self._deeds.show_in_folder(items[0]),
             "trash": self._trash,
             "restore": self._restore,
         }[name]
@@ -288,138 +276,32 @@ class LibraryPane(QWidget):
         else:
             self.grid.with_selected(lambda items: do(items) if items else None)
 
-    def _make_again(self, item: Item) -> None:
-        try:
-            self._again.make(item)
-        except StudioError as error:
-            self._studio.notices.error(error)
-            return
-        self._studio.notices.show(
-            self.tr("“{title}” is being made again.").format(title=_short(title(item))),
-            self.tr("When it is done, the two are compared to the byte."),
-            "info",
-        )
-
-    def _say_sameness(self, compared: Compared) -> None:
-        message, hint = {
-            "identical": (
-                self.tr("“{title}” was made again: identical, byte for byte."),
-                "",
-            ),
-            "notes differ": (
-                self.tr("“{title}” was made again: it is the same."),
-                self.tr("Only what is noted in the file differs, such as the program's version."),
-            ),
-            "different": (
-                self.tr("“{title}” was made again, and it is not the same."),
-                self.tr("It was edited by hand after it was made.")
-                if compared.original.edited
-                else self.tr("The model, the device or the program's version may have changed."),
-            ),
-        }[compared.sameness]
-        self._studio.notices.show(
-            message.format(title=_short(title(compared.original))),
-            hint,
-            "info",
-            [(self.tr("Compare"), partial(self._come_and_compare, compared))],
-        )
-
-    def _come_and_compare(self, compared: Compared) -> None:
-        self._studio.show_page.emit("library")
-        self.compare(compared.original, compared.made)
-
     def _star(self, items: list[Item], on: bool) -> None:
         ids = {item.id for item in items}
+        # Shown at once: a click that waits for the disk would be clicked again.
         self.grid.items.show_starred(ids, on)
         shown = self._shown_item()
         if shown is not None and shown.id in ids:
             self.item_view.show_item(replace(shown, starred=on), self._models)
         self._follow_selection()
-        self._write(lambda: self._studio.library.star(ids, on))
+        self._deeds.star(list(ids), on)
 
     def _trash(self, items: list[Item]) -> None:
-        ids = [item.id for item in items]
         shown = self._shown_item()
-        following = self.grid.step(shown.id, 1) if shown is not None else None
         if shown is not None:
             # The page goes on with the next one, as when looking through many.
+            following = self.grid.step(shown.id, 1)
             self.open_item(following) if following is not None else self.show_grid()
-        if len(items) == 1:
-            message = self.tr("“{title}” is in the trash.").format(title=_short(title(items[0])))
-        else:
-            message = self.tr("{count} items are in the trash.").format(count=len(items))
-
-        def done(ticket: TrashTicket) -> None:
-            self._undo.append(ticket)
-            self.actions_of_items["undo"].setEnabled(True)
-            undo = (self.tr("Undo"), partial(self._undo_trash, ticket))
-            self._studio.notices.show(message, "", "info", [undo])
-
-        self._write(lambda: self._studio.library.trash(ids), done)
-
-    def _undo_trash(self, ticket: TrashTicket | None = None) -> None:
-        """Take back the last move to the trash, or the one that is given."""
-        if ticket is None and self._undo:
-            ticket = self._undo[-1]
-        if ticket is None or ticket not in self._undo:
-            return
-        self._undo.remove(ticket)
-        self.actions_of_items["undo"].setEnabled(bool(self._undo))
-        self._write(partial(self._studio.library.restore, ticket))
+        self._deeds.trash(items)
 
     def _restore(self, items: list[Item]) -> None:
-        ids = [item.id for item in items]
         if self._shown_item() is not None:
             self.show_grid()
-        self._write(partial(self._studio.library.restore, ids))
+        self._deeds.restore([item.id for item in items])
 
-    def _empty_trash(self) -> None:
-        def done(count: int) -> None:
-            self._undo.clear()
-            self.actions_of_items["undo"].setEnabled(False)
-            message = self.tr("{count} items were deleted.").format(count=count)
-            if count == 1:
-                message = self.tr("1 item was deleted.")
-            self._studio.notices.show(message, "", "info")
-
-        self._write(self._studio.library.empty_trash, done)
-
-    def _copy(self, item: Item) -> None:
-        if item.kind == "text":
-            self._work.run(
-                partial(self._studio.library.text, item), _clipboard, self._studio.notices.error
-            )
-        elif item.kind == "image":
-            self._work.run(partial(QImage, str(item.main)), partial(_clipboard_image, item.main))
-        else:
-            data = QMimeData()
-            data.setUrls([QUrl.fromLocalFile(str(item.main))])
-            QGuiApplication.clipboard().setMimeData(data)
-
-    def _exported(self, folder: Path, count: int) -> None:
-        message = self.tr("{count} items were exported to “{folder}”.")
-        if count == 1:
-            message = self.tr("1 item was exported to “{folder}”.")
-        self._studio.notices.show(
-            message.format(count=count, folder=folder.name or str(folder)),
-            "",
-            "info",
-            [(self.tr("Open folder"), partial(_open_path, folder))],
-        )
-
-    def _write(self, work: Callable[[], T], then: Callable[[T], None] | None = None) -> None:
-        """Change the library on a worker; everybody is told when it is done."""
-
-        def done(result: T) -> None:
-            if then is not None:
-                then(result)
-            self._studio.library_changed.emit()
-
-        def refused(error: StudioError) -> None:
-            self._studio.notices.error(error)
-            self._studio.library_changed.emit()  # what is shown may be ahead of what is
-
-        self._work.run(work, done, refused)
+    def _come_and_compare(self, left: Item, right: Item) -> None:
+        self._studio.show_page.emit("library")
+        self.compare(left, right)
 
 
 def _inset(widget: QWidget) -> QHBoxLayout:
@@ -427,26 +309,3 @@ def _inset(widget: QWidget) -> QHBoxLayout:
     row.setContentsMargins(MARGIN, 0, MARGIN, 0)
     row.addWidget(widget)
     return row
-
-
-def _short(words: str) -> str:
-    return words if len(words) <= MENTIONED else words[: MENTIONED - 1].rstrip() + "…"
-
-
-def _clipboard(text: str) -> None:
-    QGuiApplication.clipboard().setText(text)
-
-
-def _clipboard_image(path: Path, image: QImage) -> None:
-    data = QMimeData()
-    data.setImageData(image)
-    data.setUrls([QUrl.fromLocalFile(str(path))])
-    QGuiApplication.clipboard().setMimeData(data)
-
-
-def _open_path(path: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
-
-
-def _show_folder(path: Path) -> None:
-    _open_path(path.parent)

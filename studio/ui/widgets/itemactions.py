@@ -13,7 +13,8 @@ from studio.ui.widgets.buttons import ICON
 class ItemActions(QObject):
     """The actions of a page of items; `wanted` names the one that was chosen.
 
-    They work by key wherever the focus is inside the host.
+    Keys with Ctrl work anywhere inside the host; plain ones only where `bind` said, as elsewhere
+    a letter may be meant for a field or a list.
     """
 
     wanted = Signal(str)
@@ -36,6 +37,12 @@ class ItemActions(QObject):
         self._add("undo", self.tr("Undo"), "undo-2", "Ctrl+Z")
         self.all["undo"].setEnabled(False)
         self.update(0, trashed=False)
+
+    def bind(self, widget: QWidget) -> None:
+        """Have the plain keys work inside this widget."""
+        for action in self.all.values():
+            if _plain(action.shortcut()):
+                widget.addAction(action)
 
     def __getitem__(self, name: str) -> QAction:
         return self.all[name]
@@ -89,8 +96,15 @@ class ItemActions(QObject):
             native = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             action.setToolTip(f"{text}  ({native})")
         action.triggered.connect(lambda _checked=False: self.wanted.emit(name))
-        self._host.addAction(action)
+        if not _plain(action.shortcut()):
+            self._host.addAction(action)
         self.all[name] = action
+
+
+def _plain(keys: QKeySequence) -> bool:
+    """Whether these keys are pressed without Ctrl or Alt."""
+    held = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+    return not keys.isEmpty() and not keys[0].keyboardModifiers() & held
 
 
 class ActionButton(QPushButton):

@@ -66,7 +66,7 @@ class ItemStage(QWidget):
             return
         self._item = item
         self._asked += 1
-        self.sound.pause()
+        self.sound.player.open(None)  # lets go of the file, which may be about to move
         if item.kind == "audio":
             seconds = item.summary.get("seconds")
             peaks = item.summary.get("peaks")
@@ -93,7 +93,7 @@ class ItemStage(QWidget):
         """Show nothing and let go of what was shown."""
         self._item = None
         self._asked += 1
-        self.sound.pause()
+        self.sound.player.open(None)  # lets go of the file, which may be about to move
         self.canvas.clear()
         self.text.set_text("")
         self._stack.setCurrentWidget(self._empty)
