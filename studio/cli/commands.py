@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import platform
 import re
@@ -17,19 +16,18 @@ from typing import Any
 
 from studio import __version__
 from studio.cli.errand import Lane, Made, lanes, new_job
+from studio.cli.files import check_destination, existing, place, readable, sha256
 from studio.cli.progress import Bar
+from studio.cli.words import describe
 from studio.core import media
-from studio.core.controls import FILE_CONTROLS, MAX_SEED, Choice, Number, Text, complete, parse
+from studio.core.controls import FILE_CONTROLS, MAX_SEED, complete, parse
 from studio.core.errors import StudioError
 from studio.core.family import KINDS, FamilySpec
-from studio.core.messages import Output
 from studio.core.paths import Paths, resources
 from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.core.settings import Settings, SettingsFile
 from studio.library import Library
 from studio.models import InstalledModel, Store
-
-MAX_INPUT = 512 << 20
 
 
 class House:
@@ -75,10 +73,10 @@ def make(args: argparse.Namespace) -> dict[str, Any]:
     house = House()
     seed = _seed(args.seed)
     given = _pairs(args.inputs, "--input", "NAME=FILE")
-    inputs = {name: _readable(name, Path(text)) for name, text in given.items()}
+    inputs = {name: readable(name, Path(text)) for name, text in given.items()}
     out = Path(args.out) if args.out is not None else None
     if out is not None:
-        _check_destination(out)
+        check_destination(out)
     with Lane(args.kind) as lane:
         spec, model = _choose(house.store, lane, args.kind, args.family, args.model)
         for name in inputs:
@@ -89,7 +87,7 @@ def make(args: argparse.Namespace) -> dict[str, Any]:
                     f"Its inputs are: {', '.join(known)}." if known else "It takes no files.",
                 )
         values = _values(spec, args.prompt, _pairs(args.settings, "--set", "NAME=VALUE"))
-        refs = {n: InputRef(p.name, _sha256(p)) for n, p in inputs.items()}
+        refs = {n: InputRef(p.name, sha256(p)) for n, p in inputs.items()}
         recipe = Recipe(args.kind, spec.id, model.id, seed, values, refs)
         mark = house.settings.mark_ai
         files: list[Path] = []
@@ -107,7 +105,7 @@ def make(args: argparse.Namespace) -> dict[str, Any]:
                     library.close()
             else:
                 made = lane.make(job, bar.hear)
-                files = _place(made, spec, out)
+                files = place(made, spec, out)
     return _answer(files, recipe, made)
 
 
@@ -115,7 +113,7 @@ def again(args: argparse.Namespace) -> dict[str, Any]:
     """`again FILE`: make what the recipe inside says, and compare the bytes."""
     house = House()
     original = Path(args.file)
-    _readable("FILE", original)
+    readable("FILE", original)
     record = media.extract(original)
     recipe = record.recipe
     with Lane(recipe.kind) as lane:
@@ -145,7 +143,7 @@ def again(args: argparse.Namespace) -> dict[str, Any]:
             twin = next(
                 (f for o in made.outputs for f in o.files if f.suffix.lower() == suffix), None
             )
-            identical = twin is not None and _sha256(twin) == _sha256(original)
+            identical = twin is not None and sha256(twin) == sha256(original)
             if identical:
                 files = [original.resolve()]
             else:
@@ -170,7 +168,7 @@ def families(args: argparse.Namespace) -> dict[str, Any]:
                 "title": s.title,
                 "kind": s.kind,
                 "outputs": list(s.outputs),
-                "settings": [_describe(c) for c in s.controls],
+                "settings": [describe(c) for c in s.controls],
                 "examples": [{"title": e.title, "values": dict(e.values)} for e in s.examples],
             }
             for s in specs
@@ -236,58 +234,12 @@ def doctor(args: argparse.Namespace) -> dict[str, Any]:
         "memory_free": memory.available,
         "folders": {name: str(path) for name, path in folders.items()},
         "disk_free": {
-            name: shutil.disk_usage(_existing(path)).free for name, path in folders.items()
+            name: shutil.disk_usage(existing(path)).free for name, path in folders.items()
         },
         "unavailable": {u.id: u.reason for u in missing},
         "display": bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
         or sys.platform in ("win32", "darwin"),
     }
-
-
-def in_words(answer: Mapping[str, Any]) -> str:
-    """An answer for a person: paths of what was made, or an indented list."""
-    if "files" in answer:
-        lines = list(answer["files"])
-        if "identical" in answer:
-            lines.append(
-                "Identical, byte for byte." if answer["identical"] else "Not the same bytes."
-            )
-            if answer["edited"]:
-                lines.append("The file was edited by hand after it was made.")
-        return "\n".join(lines)
-    return "\n".join(_lines(answer, 0))
-
-
-# --- what the commands share -------------------------------------------------------------------
-
-
-def _lines(value: Any, depth: int) -> list[str]:
-    pad = "  " * depth
-    if isinstance(value, Mapping):
-        result = []
-        for key, inner in value.items():
-            if isinstance(inner, Mapping | list) and inner:
-                result += [f"{pad}{key}:", *_lines(inner, depth + 1)]
-            elif isinstance(inner, Mapping | list):
-                result.append(f"{pad}{key}: none")
-            else:
-                result.append(f"{pad}{key}: {_plain(key, inner)}")
-        return result
-    if isinstance(value, list):
-        result = []
-        for inner in value:
-            lines = _lines(inner, depth + 1)
-            lines[0] = f"{pad}- {lines[0].lstrip()}"
-            result += lines
-        return result
-    return [f"{pad}{value}"]
-
-
-def _plain(key: str, value: object) -> str:
-    big = isinstance(value, int) and not isinstance(value, bool) and value > 1 << 20
-    if big and isinstance(value, int) and key != "seed":
-        return f"{value / 2**30:.1f} GiB" if value >= 1 << 30 else f"{value / 2**20:.0f} MiB"
-    return str(value)
 
 
 def _answer(files: list[Path], recipe: Recipe, made: Made) -> dict[str, Any]:
@@ -368,113 +320,3 @@ def _choose(
         + (f": {installed.problem}" if installed.problem else "."),
         "See which model makes what: triptych models",
     )
-
-
-def _readable(name: str, path: Path) -> Path:
-    if not path.is_file():
-        raise StudioError(f"There is no file {path} ({name}).", "Check the path.")
-    if path.stat().st_size > MAX_INPUT:
-        raise StudioError(f"{path.name} is too large.", "Choose a file below 512 MiB.")
-    try:
-        with path.open("rb") as file:
-            file.read(1)
-    except OSError:
-        raise StudioError(f"{path} cannot be read.", "Check its permissions.") from None
-    return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _existing(path: Path) -> Path:
-    """The nearest folder that is there: what a free-disk question can be asked of."""
-    path = path.resolve()
-    while not path.exists():
-        path = path.parent
-    return path
-
-
-def _check_destination(out: Path) -> None:
-    """Before minutes of work: can it be put there at all?"""
-    folder = out if out.is_dir() else out.parent
-    if not folder.is_dir():
-        raise StudioError(f"There is no folder {folder}.", "Make it first, or choose another.")
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = "it is read-only or not yours" if error.errno in (1, 13, 30) else error.strerror
-        raise StudioError(
-            f"Nothing can be written in {folder}: {reason}.", "Choose another."
-        ) from None
-
-
-def _place(made: Made, spec: FamilySpec, out: Path) -> list[Path]:
-    """Copy what was made to --out, each file whole or not at all."""
-    placed: list[Path] = []
-    try:
-        for number, output in enumerate(made.outputs):
-            placed += _place_one(output, number, spec, out)
-    except BaseException:
-        for path in placed:
-            path.unlink(missing_ok=True)
-        raise
-    return placed
-
-
-def _place_one(output: Output, number: int, spec: FamilySpec, out: Path) -> list[Path]:
-    if out.is_dir():
-        title = str(output.summary.get("title") or spec.kind)
-        stem = re.sub(r"[^\w]+", "-", title, flags=re.UNICODE).strip("-_").lower()[:60] or spec.kind
-        return [_copy(f, _unused(out, stem, f.suffix)) for f in output.files]
-    suffix = out.suffix.lower()
-    chosen = [f for f in output.files if f.suffix.lower() == suffix]
-    if not chosen:
-        raise StudioError(
-            f"{spec.title} does not make {suffix or 'files without an ending'}.",
-            "It makes: " + ", ".join(spec.outputs) + ".",
-        )
-    target = out if number == 0 else out.with_name(f"{out.stem}-{number + 1}{out.suffix}")
-    return [_copy(chosen[0], target)]
-
-
-def _unused(folder: Path, stem: str, suffix: str) -> Path:
-    path, number = folder / f"{stem}{suffix}", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{stem}-{number}{suffix}"
-    return path
-
-
-def _copy(source: Path, target: Path) -> Path:
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with source.open("rb") as read, part.open("xb") as write:
-            shutil.copyfileobj(read, write)
-            write.flush()
-            os.fsync(write.fileno())
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    return target
-
-
-def _describe(control: Any) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "name": control.name,
-        "label": control.label,
-        "type": type(control).__name__.lower(),
-        "help": control.help,
-    }
-    if isinstance(control, Number):
-        result |= {"minimum": control.minimum, "maximum": control.maximum, "unit": control.unit}
-    if isinstance(control, Choice):
-        result["options"] = [o.value for o in control.options]
-    if isinstance(control, Text):
-        result["max_length"] = control.max_length
-    if hasattr(control, "default"):
-        result["default"] = control.default
-    return result

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from studio import __version__
 from studio.cli import commands
 from studio.cli.errand import BrokenError
+from studio.cli.words import in_words
 from studio.core.errors import StudioError
 from studio.core.family import KINDS
 
@@ -83,7 +84,7 @@ def run(argv: Sequence[str]) -> int:
         print(error.detail, file=sys.stderr)
         return _failed(error.message, "Please report it, with the lines above.", as_json, OURS)
     try:
-        print(json.dumps(answer, ensure_ascii=False) if as_json else commands.in_words(answer))
+        print(json.dumps(answer, ensure_ascii=False) if as_json else in_words(answer))
         sys.stdout.flush()
     except BrokenPipeError:
         return OURS
