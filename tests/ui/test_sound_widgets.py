@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtMultimedia import QMediaDevices
@@ -14,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from studio.ui import theme
-from studio.ui.widgets.player import Player
+from studio.ui.widgets.player import Player, open_samples
 from studio.ui.widgets.transport import Transport
 from studio.ui.widgets.waveform import Waveform, clock
 
@@ -107,6 +110,39 @@ def sound(tmp_path: Path) -> Path:
         out.setframerate(8000)
         out.writeframes(bytes(16_000 * 2))
     return file
+
+
+def test_samples_of_plain_and_of_packed_files(sound: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "tone.flac"
+    steps = [(n % 200) * 100 for n in range(1000)]
+    soundfile.write(str(packed), np.array([(s, -s) for s in steps], dtype=np.int16), 8000)
+    samples = open_samples(packed)
+    assert (samples.rate, samples.channels, samples.frames) == (8000, 2, 1000)
+    samples.seek(250)
+    assert samples.read(2) == struct.pack("<4h", 5000, -5000, 5100, -5100)
+    samples.seek(999)
+    assert len(samples.read(50)) == 4
+    assert samples.read(50) == b""
+    samples.close()
+    plain = open_samples(sound)
+    assert (plain.rate, plain.channels, plain.frames) == (8000, 1, 16_000)
+    plain.seek(15_999)
+    assert len(plain.read(50)) == 2
+    plain.close()
+
+
+def test_what_is_no_sound_is_told(dressed: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
+    player = Player()
+    player.prepare()
+    player.available = True  # the file is opened before any device is asked
+    for data in (b"", b"no sound", b"RIFF\x04\0\0\0WAVE"):
+        broken = tmp_path / "broken.wav"
+        broken.write_bytes(data)
+        player.open(broken)
+        with qtbot.waitSignal(player.failed) as told:
+            player.play()
+        assert "damaged" in told.args[0]
+        assert not player.playing
 
 
 def test_without_a_sound_device_it_says_why(

@@ -84,7 +84,7 @@ class Transport(QWidget):
         self.play.setAccessibleName(words)
         self.play.setToolTip(words + "  (Space)")
         self.play.setEnabled(self._player.available and self._waveform.maximum() > 0)
-        if self._player.reason:
+        if self._player.reason or playing:
             self.reason.setText(self._player.reason)
         self.reason.setVisible(bool(self.reason.text()) and not playing)
         for control in (self.repeat, self.mute, self.volume):
@@ -96,7 +96,7 @@ class Transport(QWidget):
         self.place.setText(f"{clock(self._waveform.value() / 1000)} / {clock(seconds)}")
 
     def _failed(self, text: str) -> None:
-        self.reason.setText(self.tr("This sound cannot be played. ({why})").format(why=text))
+        self.reason.setText(text)
         self._show()
 
     def _volume_changed(self, value: int) -> None:
