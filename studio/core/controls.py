@@ -44,6 +44,8 @@ class Number(Control):
     step: float = 1.0
     whole: bool = False
     unit: str = ""
+    least: str = ""
+    """What the minimum is called on screen where it stands for something else, as 0 for "own"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

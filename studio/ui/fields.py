@@ -98,6 +98,8 @@ class NumberField(Field):
         self.spin.setStepType(QAbstractSpinBox.StepType.DefaultStepType)
         if control.unit:
             self.spin.setSuffix(f" {QCoreApplication.translate('families', control.unit)}")
+        if control.least:
+            self.spin.setSpecialValueText(QCoreApplication.translate("families", control.least))
         self.spin.setMinimumWidth(84)
         quiet_wheel(self.spin)
         inset(self.spin)

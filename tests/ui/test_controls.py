@@ -73,6 +73,20 @@ def form(qtbot: QtBot, dressed: QApplication) -> Form:
     return form
 
 
+def test_a_minimum_that_means_something_else_says_so(qtbot: QtBot) -> None:
+    width = Number(
+        name="width", label="Width", default=0, minimum=0, maximum=9, whole=True, least="Automatic"
+    )
+    form = Form((width,))
+    qtbot.addWidget(form)
+    spin = form.widget_for("width")
+    assert isinstance(spin, QSpinBox)
+    assert spin.text() == "Automatic"
+    assert form.values() == {"width": 0}
+    form.set_values({"width": 4})
+    assert spin.text() == "4"
+
+
 def test_an_untouched_form_gives_the_defaults(form: Form) -> None:
     assert form.values() == {
         "prompt": "",

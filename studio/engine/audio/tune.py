@@ -138,6 +138,7 @@ SPEC = FamilySpec(
             maximum=260,
             whole=True,
             unit="bpm",
+            least="Automatic",
             folded=True,
         ),
         Number(
@@ -148,6 +149,7 @@ SPEC = FamilySpec(
             minimum=0,
             maximum=6,
             whole=True,
+            least="Automatic",
             folded=True,
         ),
         Number(

@@ -59,6 +59,7 @@ SPEC = FamilySpec(
             name="picture",
             label="Start from a picture",
             help="The new picture is drawn over this one.",
+            folded=True,
         ),
         Choice(
             name="style",
@@ -72,6 +73,7 @@ SPEC = FamilySpec(
             label="Negative prompt",
             help="What the picture should not show. Works with a guidance above 1.",
             lines=2,
+            folded=True,
         ),
         Number(
             name="width",
@@ -83,6 +85,8 @@ SPEC = FamilySpec(
             step=8,
             whole=True,
             unit="px",
+            least="Automatic",
+            folded=True,
         ),
         Number(
             name="height",
@@ -94,6 +98,8 @@ SPEC = FamilySpec(
             step=8,
             whole=True,
             unit="px",
+            least="Automatic",
+            folded=True,
         ),
         Number(
             name="count",

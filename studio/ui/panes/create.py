@@ -41,6 +41,8 @@ from studio.ui.widgets.modelchooser import ModelChooser
 
 WIDE = 860
 """From this width on the settings stand beside the result."""
+LOW = 560
+"""Below this height there is no room for the history."""
 REMEMBERED = 40
 """Items in the history strip; the library has them all."""
 NOT_KEPT = ("prompt", "start")
@@ -67,7 +69,7 @@ class CreatePane(QFrame):
         self.studio = studio
         self.setObjectName(f"{self.kind}-pane")
         self.setProperty("card", True)
-        self.setMinimumSize(320, 420)
+        self.setMinimumWidth(320)
         self.work = Background(self)
         self.view = "empty"
         """"empty" | "live" | "items"."""
@@ -314,6 +316,7 @@ class CreatePane(QFrame):
             self._body.setDirection(way)
             self._body.setSpacing(theme.SPACE if wide else theme.PAD)
             self.composer.set_wide(wide)
+        self._show_history()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -336,7 +339,6 @@ class CreatePane(QFrame):
         header.addWidget(new)
         header.addWidget(self.expand)
         right = QWidget()
-        right.setMinimumHeight(240)
         right.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         result = QVBoxLayout(right)
         result.setContentsMargins(0, 0, 0, 0)
@@ -467,7 +469,7 @@ class CreatePane(QFrame):
         else:
             self._tell_job(job, busy=state == "busy")
         self.history.set_live(job.fraction if job is not None else None)
-        self.history.setVisible(job is not None or bool(self.history.items))
+        self._show_history()
 
     def _tell_job(self, job: JobView, *, busy: bool) -> None:
         if job.state == "cancelling":
@@ -486,8 +488,12 @@ class CreatePane(QFrame):
 
     def _take_history(self, items: Sequence[Item]) -> None:
         self.history.set_items(items)
-        self.history.setVisible(self.busy or bool(items))
+        self._show_history()
         self.mark_history()
+
+    def _show_history(self) -> None:
+        any_there = self.busy or bool(self.history.items)
+        self.history.setVisible(any_there and self.height() >= LOW)
 
     def show_view(self) -> None:
         self.stage.setCurrentWidget(self.empty if self.view == "empty" else self.result)

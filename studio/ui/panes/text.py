@@ -291,7 +291,9 @@ class TextPane(CreatePane):
         self.composer.set_status(self.tr("Copied"))
 
     def _edited(self, dirty: bool) -> None:
+        # One takes the other's place: there is not room for both in a narrow pane.
         self.keep_button.setVisible(dirty)
+        self.once_more.setVisible(not dirty)
 
     def _count(self, words: int) -> None:
         self.words.setText(self.tr("{n} words").format(n=words))

@@ -46,7 +46,7 @@ class Canvas(QWidget):
         self.setObjectName("canvas")
         self.setAccessibleName(self.tr("Picture"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(120, 120)
+        self.setMinimumSize(120, 96)
         self._image = QImage()
         self._live = False
         self._resampled = Resampled(self)

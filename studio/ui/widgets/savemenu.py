@@ -50,26 +50,28 @@ class SaveMenu(QMenu):
             action.triggered.connect(lambda _checked=False, e=exporter: self._ask(e))
 
     def _ask(self, exporter: Exporter) -> None:
-        if self._before is not None:
-            self._before()
-        item = self._current()
-        parent = self.parentWidget()
+        if self._before is None:
+            self._ask_where(exporter)
+            return
+        self._before()
+        # What that keeps is kept by the same worker, which does one thing after the other.
+        self._work.run(lambda: exporter, self._ask_where)
+
+    def _ask_where(self, exporter: Exporter) -> None:
+        item, parent = self._current(), self.parentWidget()
         if item is None or parent is None:
             return
 
         def save(path: Path) -> None:
-            # What was typed may have become an item of its own while the dialog was open.
-            now = self._current() or item
             self._work.run(
-                lambda: export(now, path, suffix=exporter.suffix), self.saved.emit, self._refused
+                lambda: export(item, path, suffix=exporter.suffix), self.saved.emit, self._refused
             )
 
-        name = title(item)
         ask_where(
             parent,
             self.tr("Save as {format}").format(format=exporter.title),
             item.kind,
-            name,
+            title(item),
             exporter.suffix,
             exporter.title,
             save,

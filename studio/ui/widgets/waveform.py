@@ -36,7 +36,7 @@ class Waveform(QAbstractSlider):
         self.setOrientation(Qt.Orientation.Horizontal)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(120, 64)
+        self.setMinimumSize(120, 36)
         self.setSingleStep(1000)
         self.setPageStep(5000)
         self.setMouseTracking(True)
