@@ -135,6 +135,17 @@ def test_stop_gives_the_former_state_back(pane: ImagePane, qtbot: QtBot) -> None
     assert items(pane) == []
 
 
+def test_stop_shows_again_what_was_there(pane: ImagePane, qtbot: QtBot) -> None:
+    item = make(qtbot, pane, "a moon")
+    write(qtbot, pane, "a sun")
+    pane.composer.set_values({"steps": 90, "pace": 0.1})
+    click(qtbot, pane.composer.button)
+    until(qtbot, lambda: pane.view == "live" and not pane.canvas.image.isNull())
+    click(qtbot, pane.composer.button)
+    until(qtbot, lambda: not pane.busy and pane.view == "items")
+    assert pane.current() == item
+
+
 def test_what_a_stopped_batch_has_made_is_kept(pane: ImagePane, qtbot: QtBot) -> None:
     write(qtbot, pane, "a cat")
     pane.composer.set_values({"count": 5, "steps": 4, "pace": 0.05})

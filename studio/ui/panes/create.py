@@ -7,16 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QBoxLayout,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QSizePolicy,
-    QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -26,74 +19,46 @@ from studio.core.family import Example, FamilySpec, Kind
 from studio.core.messages import Cancelled, Done, Failed, Preview
 from studio.core.recipe import Recipe
 from studio.library import Item, Query
-from studio.ui import theme
 from studio.ui.engine import JobView
 from studio.ui.follower import Finished, Follower, left_words, phase_words
 from studio.ui.handover import subject
-from studio.ui.icons import icon
+from studio.ui.panes.paneframe import PaneFrame
 from studio.ui.studio import Studio
-from studio.ui.widgets.background import Background
-from studio.ui.widgets.buttons import tool
-from studio.ui.widgets.composer import Composer
-from studio.ui.widgets.emptystate import EmptyState
-from studio.ui.widgets.history import HistoryStrip
-from studio.ui.widgets.modelchooser import ModelChooser
+from studio.ui.widgets.modelchooser import Offer, fitting
 
-WIDE = 860
-"""From this width on the settings stand beside the result."""
-LOW = 560
-"""Below this height there is no room for the history."""
 REMEMBERED = 40
 """Items in the history strip; the library has them all."""
 NOT_KEPT = ("prompt", "start")
 """Settings that belong to one wish and are not brought back at the next start."""
 
 
-class CreatePane(QFrame):
+class CreatePane(PaneFrame):
     """One lane as a person uses it. Subclasses show what is made of their kind.
 
     What is shown is the empty state, something live (being made) or items of the library.
     """
 
-    kind: Kind
-    picture: str
-    """The icon of the kind."""
-
-    expand_wanted = Signal()
-    """The button for having the whole window was pressed."""
     wanted = Signal()
     """Something was sent here: come to front."""
 
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
         self.studio = studio
-        self.setObjectName(f"{self.kind}-pane")
-        self.setProperty("card", True)
-        self.setMinimumWidth(320)
-        self.work = Background(self)
         self.view = "empty"
         """"empty" | "live" | "items"."""
         self.items: tuple[Item, ...] = ()
         """What is shown, where it is of the library."""
+        self._before: tuple[Item, ...] = ()
+        """What was shown before the live view."""
         self._spec: FamilySpec | None = None
-        self._remembered = False
+        self._learned = False
         self._follow = True
         self._last = ""
+        super().__init__(parent)
         self.follower = Follower(studio.engine, self.kind, self)
-
-        self.chooser = ModelChooser()
-        self.composer = Composer(self.make_words())
-        self.empty = EmptyState(self.picture)
-        self.stage = QStackedWidget()
-        self.stage.addWidget(self.empty)
-        self.result = self.build_result()
-        self.stage.addWidget(self.result)
-        self.history = HistoryStrip()
-        self._lay_out()
-
         self.composer.make_wanted.connect(self.primary)
         self.composer.stop_wanted.connect(self.stop)
         self.empty.picked.connect(self._make_example)
+        self.anew.clicked.connect(self.clear)
         self.history.opened.connect(self.open_item)
         self.history.live_opened.connect(self._open_live)
         self.chooser.chosen.connect(self._model_chosen)
@@ -110,20 +75,8 @@ class CreatePane(QFrame):
 
     # What a subclass is asked
 
-    @property
-    def title(self) -> str:
-        raise NotImplementedError
-
-    def make_words(self) -> str:
-        """What stands on the primary button."""
-        raise NotImplementedError
-
     def idle_words(self) -> str:
         """What stands above the examples."""
-        raise NotImplementedError
-
-    def build_result(self) -> QWidget:
-        """The widgets that show a result, live or kept."""
         raise NotImplementedError
 
     def live_begin(self, job: JobView) -> None:
@@ -294,9 +247,10 @@ class CreatePane(QFrame):
         """Show what failed."""
         self.studio.notices.error(error)
 
-    def sizeHint(self) -> QSize:
-        # The same for each, so that panes side by side are equally wide.
-        return QSize(430, 800)
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._learned:  # models may have come or gone meanwhile
+            self.learn()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # The window has these keys as well; here they work wherever the pane stands.
@@ -308,68 +262,20 @@ class CreatePane(QFrame):
         else:
             super().keyPressEvent(event)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        wide = self.width() >= WIDE
-        way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
-        if self._body.direction() != way:
-            self._body.setDirection(way)
-            self._body.setSpacing(theme.SPACE if wide else theme.PAD)
-            self.composer.set_wide(wide)
-        self._show_history()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_mark"):
-            self._draw_mark()
-
-    def _lay_out(self) -> None:
-        self._mark = QLabel()
-        self._draw_mark()
-        title = QLabel(self.title)
-        title.setProperty("role", "lead")
-        new = tool("new", "plus", self.tr("Start anew"), self.clear)
-        self.expand = tool("expand", "maximize-2", self.tr("Whole window"), self.expand_wanted.emit)
-        header = QHBoxLayout()
-        header.setSpacing(theme.GAP)
-        header.addWidget(self._mark)
-        header.addWidget(title)
-        header.addStretch(1)
-        header.addWidget(self.chooser)
-        header.addWidget(new)
-        header.addWidget(self.expand)
-        right = QWidget()
-        right.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        result = QVBoxLayout(right)
-        result.setContentsMargins(0, 0, 0, 0)
-        result.setSpacing(theme.GAP)
-        result.addWidget(self.stage, 1)
-        result.addWidget(self.history)
-        self.history.hide()
-        self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
-        self._body.setSpacing(theme.PAD)
-        self._body.addWidget(self.composer)
-        self._body.addWidget(right, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(theme.PAD, theme.INSET, theme.PAD, theme.INSET)
-        column.setSpacing(theme.INSET)
-        column.addLayout(header)
-        column.addLayout(self._body, 1)
-        self.composer.set_wide(False)
-
-    def _draw_mark(self) -> None:
-        drawn = icon(self.picture, "accent_text")
-        self._mark.setPixmap(drawn.pixmap(QSize(18, 18), self.devicePixelRatioF()))
-
     # Models and settings
 
     def learn(self) -> None:
-        """Offer the models that fit what the lane can run."""
-        self.chooser.fill(self.studio.engine.families(self.kind), self.studio.store)
-        if not self._remembered and self.chooser.count():
-            self._remembered = True
-            last = self.studio.settings.last_values.get(f"pane.{self.kind}", {})
-            self.chooser.choose(str(last.get("family", "")), str(last.get("model", "")))
+        """Ask, off the main thread, which models fit what the lane can run."""
+        store, specs = self.studio.store, self.studio.engine.families(self.kind)
+        if specs:
+            self.work.run(lambda: fitting(store, specs), self._offer, self.complain)
+        self.follower.sync()
+
+    def _offer(self, models: Sequence[Offer]) -> None:
+        first, self._learned = not self._learned, True
+        last = self.studio.settings.last_values.get(f"pane.{self.kind}", {})
+        chosen = (str(last.get("family", "")), str(last.get("model", "")))
+        self.chooser.fill(models, chosen if first else None)
         self.follower.sync()
 
     def _heard_hello(self, lane: str) -> None:
@@ -420,6 +326,8 @@ class CreatePane(QFrame):
         if self.follower.started:
             self.leave()
             self._follow = self.may_give_way()
+            if self.view != "live":
+                self._before = self.items
             self.items, self.view = (), "live"
             self.show_live()
             self.show_view()
@@ -433,8 +341,11 @@ class CreatePane(QFrame):
             if was_live:
                 self.show_kept(finished.items)
         elif not self.live_rest(finished.recipe) and was_live:
-            self.view = "empty"
-            self.show_view()
+            if self._before:
+                self.show_kept(self._before)
+            else:
+                self.view = "empty"
+                self.show_view()
         ending = finished.ending
         self._last = ""
         if isinstance(ending, Done):
@@ -449,14 +360,15 @@ class CreatePane(QFrame):
         engine, job = self.studio.engine, self.follower.job
         state = engine.state(self.kind)
         sentence = self.idle_words()
-        if not engine.families(self.kind) and state != "down":
+        starting = state != "down" and not self._learned
+        if starting:
             sentence = self.tr("Getting ready…")
-        if not engine.families(self.kind):
+        if not (engine.families(self.kind) and self._learned):
             missing = engine.unavailable(self.kind)
             known = missing and state in ("ready", "busy")
             sentence = "\n".join(m.reason for m in missing) if known else sentence
-            starting = self.tr("Stopped") if state == "down" else self.tr("Starting…")
-            self.composer.set_ready(False, self.tr("Not available") if known else starting)
+            words = self.tr("Starting…") if starting else self.tr("Stopped")
+            self.composer.set_ready(False, self.tr("Not available") if known else words)
         elif not self.chooser.model_id:
             sentence = self.tr("No model for this is installed. The Models page helps.")
             self.composer.set_ready(False, self.tr("No model"))
@@ -469,7 +381,7 @@ class CreatePane(QFrame):
         else:
             self._tell_job(job, busy=state == "busy")
         self.history.set_live(job.fraction if job is not None else None)
-        self._show_history()
+        self.show_history(job is not None)
 
     def _tell_job(self, job: JobView, *, busy: bool) -> None:
         if job.state == "cancelling":
@@ -488,12 +400,8 @@ class CreatePane(QFrame):
 
     def _take_history(self, items: Sequence[Item]) -> None:
         self.history.set_items(items)
-        self._show_history()
+        self.show_history(self.busy)
         self.mark_history()
-
-    def _show_history(self) -> None:
-        any_there = self.busy or bool(self.history.items)
-        self.history.setVisible(any_there and self.height() >= LOW)
 
     def show_view(self) -> None:
         self.stage.setCurrentWidget(self.empty if self.view == "empty" else self.result)

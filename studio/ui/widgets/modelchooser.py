@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from studio.core.family import FamilySpec
 from studio.models import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that a family can run."""
+
+    spec: FamilySpec
+    model: str
+    title: str
+
+
+def fitting(store: Store, specs: Iterable[FamilySpec]) -> list[Offer]:
+    """What is installed for these families. Looks at the disk: not for the main thread."""
+    return [Offer(spec, m.id, m.title) for spec in specs for m in store.fitting(spec)]
 
 
 class ModelChooser(QComboBox):
@@ -41,15 +56,14 @@ class ModelChooser(QComboBox):
         """The chosen model's id; empty where there is none."""
         return self._shown[1] if self._shown is not None else ""
 
-    def fill(self, specs: Iterable[FamilySpec], store: Store) -> None:
-        """Offer what is installed for these families; the chosen one stays if it is still there."""
-        before = self._shown
-        self._families = {spec.id: spec for spec in specs}
+    def fill(self, models: Sequence[Offer], wanted: tuple[str, str] | None = None) -> None:
+        """Offer these. The chosen one stays if it is there; `wanted` (family, model) goes first."""
+        before = wanted or self._shown
+        self._families = {offer.spec.id: offer.spec for offer in models}
         self.blockSignals(True)
         self.clear()
-        for spec in self._families.values():
-            for model in store.fitting(spec):
-                self.addItem(model.title, (spec.id, model.id))
+        for offer in models:
+            self.addItem(offer.title, (offer.spec.id, offer.model))
         self.blockSignals(False)
         self.setVisible(self.count() > 0)
         if before is None or not self.choose(*before):
