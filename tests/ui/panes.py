@@ -49,7 +49,8 @@ def find(parent: QWidget, kind: type[W], name: str) -> W:
 
 
 def click(qtbot: QtBot, widget: QWidget) -> None:
-    assert widget.isVisible(), f"{widget.objectName()} cannot be seen"
+    # What was just put into a layout is shown with the next turn of the event loop.
+    qtbot.waitUntil(widget.isVisible, timeout=PATIENCE)
     assert widget.isEnabled(), f"{widget.objectName()} cannot be used"
     QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
@@ -273,6 +274,28 @@ def test_several_jobs_queue_and_reading_is_not_disturbed(pane: TextPane, qtbot: 
     until(qtbot, lambda: not pane.busy)
     assert pane.current() == current
     assert [i.recipe.values["prompt"] for i in items(pane)] == ["two", "one"]
+
+
+def test_tab_goes_through_the_pane_from_top_to_bottom(pane: TextPane, qtbot: QtBot) -> None:
+    warm(pane, qtbot)
+    make(qtbot, pane, "a mouse")
+    click(qtbot, find(pane, QPushButton, "fold"))
+    click(qtbot, find(pane, QPushButton, "moreSettings"))
+    until(qtbot, pane.history.isVisible)
+    pane.chooser.setFocus()
+    stops: list[str] = []
+    while "history" not in stops and len(stops) < 40:
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        stops.append(focused.objectName())
+        told = QAccessible.queryAccessibleInterface(focused)
+        assert told.text(QAccessible.Text.Name), f"{focused.objectName()} has no name"
+        QTest.keyClick(focused, Qt.Key.Key_Tab)
+    form = ["kind", "length", "moreSettings", "start", "pace"]
+    seed = ["seed", "dice", "lock"]
+    bar = ["result-text", "continue", "again", "copy", "save", "send", "history"]
+    header = ["model", "new", "expand"]
+    assert stops == [*header, "prompt", "fold", *form, *seed, "primary", *bar]
 
 
 def test_the_history_is_reached_by_keyboard(pane: TextPane, qtbot: QtBot) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtCore import QEvent, QSize, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
@@ -70,6 +72,10 @@ class PaneFrame(QFrame):
         column.setSpacing(theme.INSET)
         column.addLayout(self._header())
         column.addLayout(self._body, 1)
+        for stop, following in pairwise(
+            (self.chooser, self.anew, self.expand, self.composer.prompt)
+        ):
+            self.setTabOrder(stop, following)
         self.composer.set_wide(False)
         self._draw_mark()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
@@ -117,6 +118,7 @@ class Composer(QWidget):
         self._by_hand = False
         """The settings were folded or unfolded by the person, who is to have it so."""
         self._spec: FamilySpec | None = None
+        self._skip: frozenset[str] = frozenset()
         self.prompt = PromptEdit()
         self.prompt.setPlaceholderText(self.tr("Your wish, in a few words"))
         self.prompt.submitted.connect(self.make_wanted)
@@ -193,7 +195,7 @@ class Composer(QWidget):
     def set_family(self, spec: FamilySpec | None, skip: Collection[str] = ()) -> None:
         """Show the settings of another family. What both know by the same name is kept."""
         before = self.values()
-        self._spec = spec
+        self._spec, self._skip = spec, frozenset(skip)
         controls = spec.controls if spec is not None else ()
         form = Form(controls, skip={PROMPT, *skip})
         form.changed.connect(self._changed)
@@ -209,9 +211,26 @@ class Composer(QWidget):
         self.set_values(before)
         self._changed()
         self._folded()
-        self.setTabOrder(self.prompt, self.fold)
-        self.setTabOrder(self.fold, form)
-        self.setTabOrder(form, self.seed)
+        # The seed's row has a focus proxy, so that it moves with everything in it.
+        stops = [self.prompt, self.fold, *self._fields(), self.seed, self.button, self.queue]
+        for stop, following in pairwise(stops):
+            self.setTabOrder(stop, following)
+
+    def _fields(self) -> list[QWidget]:
+        """What takes the focus in the form, as it stands on screen."""
+        controls = self._spec.controls if self._spec is not None else ()
+        skipped = {PROMPT, *self._skip}
+        shown = [c for c in controls if c.name not in skipped and not c.folded]
+        folded = [c for c in controls if c.name not in skipped and c.folded]
+        widgets = [self.form.widget_for(c.name) for c in shown]
+        more = self.form.findChild(QPushButton, "moreSettings")
+        widgets += [more] if more is not None else []
+        widgets += [self.form.widget_for(c.name) for c in folded]
+        fields: list[QWidget] = []
+        for widget in widgets:
+            inner = [widget] if _stop(widget) else widget.findChildren(QWidget)
+            fields += [w for w in inner if _stop(w)]
+        return fields
 
     def values(self) -> dict[str, Value]:
         """Everything that is filled in, the prompt included."""
@@ -352,6 +371,11 @@ class Composer(QWidget):
         self.bar.setVisible(self._busy)
         if not self._busy:
             self.set_status()
+
+
+def _stop(widget: QWidget) -> bool:
+    """Whether Tab stops at it."""
+    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.focusProxy() is None
 
 
 def _native(keys: str) -> str:
