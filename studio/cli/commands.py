@@ -16,7 +16,7 @@ from typing import Any
 
 from studio import __version__
 from studio.cli.errand import Lane, Made, lanes, new_job
-from studio.cli.files import check_destination, existing, place, readable, sha256
+from studio.cli.files import check_destination, check_suffix, existing, place, readable, sha256
 from studio.cli.progress import Bar
 from studio.cli.words import describe
 from studio.core import media
@@ -87,6 +87,8 @@ def make(args: argparse.Namespace) -> dict[str, Any]:
                     f"Its inputs are: {', '.join(known)}." if known else "It takes no files.",
                 )
         values = _values(spec, args.prompt, _pairs(args.settings, "--set", "NAME=VALUE"))
+        if out is not None:
+            check_suffix(out, spec)
         refs = {n: InputRef(p.name, sha256(p)) for n, p in inputs.items()}
         recipe = Recipe(args.kind, spec.id, model.id, seed, values, refs)
         mark = house.settings.mark_ai

@@ -65,6 +65,16 @@ def check_destination(out: Path) -> None:
         ) from None
 
 
+def check_suffix(out: Path, spec: FamilySpec) -> None:
+    """Before minutes of work: is a file of this kind made at all?"""
+    suffix = out.suffix.lower()
+    if not out.is_dir() and suffix not in spec.outputs:
+        raise StudioError(
+            f"{spec.title} does not make {suffix or 'files without an ending'}.",
+            "It makes: " + ", ".join(spec.outputs) + ".",
+        )
+
+
 def place(made: Made, spec: FamilySpec, out: Path) -> list[Path]:
     """Copy what was made to --out, each file whole or not at all."""
     placed: list[Path] = []
@@ -83,13 +93,7 @@ def _place_one(output: Output, number: int, spec: FamilySpec, out: Path) -> list
         title = str(output.summary.get("title") or spec.kind)
         stem = re.sub(r"[^\w]+", "-", title, flags=re.UNICODE).strip("-_").lower()[:60] or spec.kind
         return [_copy(f, _unused(out, stem, f.suffix)) for f in output.files]
-    suffix = out.suffix.lower()
-    chosen = [f for f in output.files if f.suffix.lower() == suffix]
-    if not chosen:
-        raise StudioError(
-            f"{spec.title} does not make {suffix or 'files without an ending'}.",
-            "It makes: " + ", ".join(spec.outputs) + ".",
-        )
+    chosen = [f for f in output.files if f.suffix.lower() == out.suffix.lower()]
     target = out if number == 0 else out.with_name(f"{out.stem}-{number + 1}{out.suffix}")
     return [_copy(chosen[0], target)]
 

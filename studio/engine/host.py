@@ -138,7 +138,7 @@ def explain(error: BaseException) -> Failed:
             "Choose a smaller size, length or model, or close other programs.",
             detail,
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return Failed(
             "The disk is full.", "Make room, or choose another folder in Settings.", detail
         )
