@@ -165,7 +165,7 @@ SKETCH = Card(
         "A prompt names a thing, with a colour if you like, and a style: `blue apple, 3d`. "
         "Styles: `3d`, `flat`, `cartoon`, `sticker`, `blob`. The scheduler is any of diffusers' "
         "that knows v-prediction with zero terminal signal and trailing steps; DPM-Solver++ (2M) "
-        "with 20 steps and a guidance scale of 4 is the default. Weights are stored as float16 "
+        "with 20 steps and a guidance scale of 4 is the default. Weights are stored as int8 "
         "and computed in float32."
     ),
     limits=(

@@ -41,6 +41,10 @@ SNR_LIMIT = 5.0
 work."""
 
 
+LEAN = 0.45
+"""Exponent on uniform times: below 1, noisy times come more often; there a caption matters most."""
+
+
 @dataclass(frozen=True)
 class DiffusionConfig:
     """Shape of text encoder and UNet, and of their training."""
@@ -54,9 +58,13 @@ class DiffusionConfig:
     text_feed_forward: int = 512
     latent_size: int = 16
     latent_channels: int = 4
+    map_channels: int = 8
+    map_width: int = 384
     batch: int = 40
     rate: float = 1e-3
+    text_rate: float = 1e-4
     embedding_rate: float = 4e-3
+    muon_rate: float = 0.01
     empty_caption: float = 0.1
     seed: int = 0
 
@@ -105,7 +113,7 @@ def build_unet(config: DiffusionConfig) -> UNet2DConditionModel:
     levels = len(config.channels)
     unet = UNet2DConditionModel(
         sample_size=config.latent_size,
-        in_channels=config.latent_channels,
+        in_channels=config.latent_channels + config.map_channels,
         out_channels=config.latent_channels,
         down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * (levels - 1),
         up_block_types=("CrossAttnUpBlock2D",) * (levels - 1) + ("UpBlock2D",),
@@ -124,6 +132,48 @@ def build_unet(config: DiffusionConfig) -> UNet2DConditionModel:
             if "conv2." in name or ".proj_out." in name or name.startswith("conv_out."):
                 parameter.zero_()
     return unet
+
+
+def build_models(config: DiffusionConfig) -> torch.nn.ModuleDict:
+    """Everything that is trained together: ``text``, ``unet``, and ``map``.
+
+    The map is a rough picture of the caption, painted by two linear layers and laid beside the
+    noise. A UNet of this size is slow to learn from attention alone where things are; with a map it
+    is told.
+    """
+    import torch
+
+    sides = config.map_channels * config.latent_size**2
+    layers = torch.nn.Sequential(
+        torch.nn.Linear(config.text_width, config.map_width),
+        torch.nn.SiLU(),
+        torch.nn.Linear(config.map_width, sides),
+        torch.nn.Unflatten(1, (config.map_channels, config.latent_size, config.latent_size)),
+    )
+    return torch.nn.ModuleDict(
+        {"text": build_text_encoder(config), "unet": build_unet(config), "map": layers}
+    )
+
+
+def denoise(
+    models: torch.nn.ModuleDict, sample: torch.Tensor, time: torch.Tensor, context: torch.Tensor
+) -> torch.Tensor:
+    """The predicted velocity, shaped as ``sample`` (batch, c, h, w); ``context`` (batch, n, width).
+
+    The map is stretched to the sample, so that other picture sizes work.
+    """
+    import torch
+
+    # The start token is always the same, and the last one is padding: what is left are the words.
+    words = (context[:, 1:] - context[:, -1:]).sum(dim=1) / 4
+    painted = models["map"](words)
+    painted = torch.nn.functional.interpolate(
+        painted.to(sample.dtype), size=sample.shape[-2:], mode="bilinear", align_corners=False
+    )
+    predicted: torch.Tensor = models["unet"](
+        torch.cat([sample, painted], dim=1), time, encoder_hidden_states=context, return_dict=False
+    )[0]
+    return predicted
 
 
 class DiffusionTrainee:
@@ -149,21 +199,10 @@ class DiffusionTrainee:
         self._chances = np.cumsum(weights / weights.sum())
         self._captions = captions
         self._tokenize = tokenize
-        self.model = torch.nn.ModuleDict(
-            {"text": build_text_encoder(config), "unet": build_unet(config)}
-        )
+        self.model = build_models(config)
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
-        # A word is seen once in many steps; its embedding has to move further each time.
-        words = [p for n, p in self.model.named_parameters() if "token_embedding" in n]
-        rest = [p for n, p in self.model.named_parameters() if "token_embedding" not in n]
-        groups: list[dict[str, Any]] = [{"params": rest}, {"params": words, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(
-            groups,
-            lr=config.rate,
-            betas=(0.9, 0.98),
-            weight_decay=0.01,
-            fused=True,
-        )
+        self.optimizers = self._make_optimizers()
+        self._rates = ((config.rate, config.text_rate, config.embedding_rate), (config.muon_rate,))
         self.alphas = DDIMScheduler(**SCHEDULE).alphas_cumprod
         self.model.train()
 
@@ -171,15 +210,37 @@ class DiffusionTrainee:
         """Number of weights of text encoder and UNet."""
         return {k: sum(p.numel() for p in m.parameters()) for k, m in self.model.items()}
 
+    def _make_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Muon for the matrices of UNet and map; AdamW for the rest.
+
+        A word is seen once in many steps, so its embedding has to move further each time, and the
+        layers above it less, or they give all words the same direction.
+        """
+        import torch
+
+        named = list(self.model.named_parameters())
+        words = [p for n, p in named if "token_embedding" in n]
+        text = [p for n, p in named if n.startswith("text.") and "token_embedding" not in n]
+        matrices = [p for n, p in named if p.ndim == 2 and not n.startswith("text.")]
+        rest = [p for n, p in named if p.ndim != 2 and not n.startswith("text.")]
+        groups: list[dict[str, Any]] = [
+            {"params": rest},
+            {"params": text},
+            {"params": words, "weight_decay": 0.0},
+        ]
+        return [
+            torch.optim.AdamW(
+                groups, lr=self.config.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+            ),
+            torch.optim.Muon(matrices, lr=self.config.muon_rate, momentum=0.95, weight_decay=0.01),
+        ]
+
     def _predict(self, noisy: torch.Tensor, time: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         import torch
 
         with torch.autocast("cpu", torch.bfloat16):
             context = self.model["text"](input_ids=ids).last_hidden_state
-            predicted: torch.Tensor = self.model["unet"](
-                noisy, time, encoder_hidden_states=context, return_dict=False
-            )[0]
-        return predicted
+            return denoise(self.model, noisy, time, context)
 
     def loss(
         self, clean: torch.Tensor, noise: torch.Tensor, time: torch.Tensor, ids: torch.Tensor
@@ -209,6 +270,7 @@ class DiffusionTrainee:
         noise = torch.from_numpy(chance.standard_normal(clean.shape, dtype=np.float32))
         # Stratified times: one from each of `count` equal parts of the schedule.
         places = (chance.permutation(count) + chance.random(count)) / count
+        places = places**LEAN
         time = torch.from_numpy((places * len(self.alphas)).astype(np.int64))
         texts = [
             "" if chance.random() < self.config.empty_caption else self._captions(int(i), chance)
@@ -220,15 +282,16 @@ class DiffusionTrainee:
         """One optimizer step, and every fourth time one of the average."""
         import torch
 
-        scale = min(1.0, (step + 1) / 100) * max(0.02, min(1.0, 1.35 * (1.0 - done)))
-        rates = (self.config.rate, self.config.embedding_rate)
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * scale
+        scale = min(1.0, (step + 1) / 30) * max(0.02, min(1.0, 1.35 * (1.0 - done)))
+        for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * scale
         loss = self.loss(*self.draw(step))
-        self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         if step % 4 == 3:
             decay = min(0.998, (1 + step) / (20 + step)) ** 4
             with torch.no_grad():
@@ -239,11 +302,8 @@ class DiffusionTrainee:
 
     def averaged(self) -> torch.nn.ModuleDict:
         """Text encoder and UNet with the averaged weights, for judging and export."""
-        import torch
 
-        model = torch.nn.ModuleDict(
-            {"text": build_text_encoder(self.config), "unet": build_unet(self.config)}
-        )
+        model = build_models(self.config)
         model.load_state_dict(self.average)
         return model.eval()
 
@@ -265,7 +325,7 @@ class DiffusionTrainee:
             "config": asdict(self.config),
             "model": self.model.state_dict(),
             "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -274,4 +334,5 @@ class DiffusionTrainee:
             raise ValueError("the checkpoint belongs to another configuration")
         self.model.load_state_dict(state["model"])
         self.average = {k: v.clone() for k, v in state["average"].items()}
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)

@@ -18,17 +18,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from studio.training.diffusion import SCHEDULE
+from studio.training.diffusion import SCHEDULE, denoise
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers import AutoencoderKL
     from transformers import CLIPTextModel
 
 OPSET = 18
-HALF_FROM = 1024
-"""Weights with at least so many values are stored as float16 and widened when the graph is
-loaded."""
+SMALL_FROM = 1024
+"""Weights with at least so many values are stored as int8 and widened when the graph is loaded."""
 
 Axes = dict[str, dict[int, str]]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -75,7 +74,7 @@ def export_graph(
             do_constant_folding=True,
             dynamo=False,
         )
-    halve(path)
+    shrink(path)
     other = {name: _twice(value, axes.get(name, {})) for name, value in inputs.items()}
     return max(difference(wrapped, path, inputs), difference(wrapped, path, other))
 
@@ -90,26 +89,56 @@ def _twice(value: torch.Tensor, axes: dict[int, str]) -> torch.Tensor:
     return value
 
 
-def halve(path: Path) -> None:
-    """Store a graph's large float32 weights as float16 with a Cast behind each."""
+def quantized(
+    weight: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """A weight as int8 and float32 scales that broadcast to it, one for each index of that axis of
+    the first two which loses less."""
+    best: tuple[float, npt.NDArray[np.int8], npt.NDArray[np.float32]] | None = None
+    for kept in range(min(2, weight.ndim)):
+        others = tuple(axis for axis in range(weight.ndim) if axis != kept)
+        scale = np.abs(weight).max(axis=others, keepdims=True) / 127
+        scale = np.where(scale > 0, scale, 1).astype(np.float32)
+        small = np.rint(weight / scale).astype(np.int8)
+        error = float(np.square(small * scale - weight).mean())
+        if best is None or error < best[0]:
+            best = (error, small, scale)
+    if best is None:
+        raise ValueError("a scalar has no axis to scale along")
+    return best[1], best[2]
+
+
+def shrink(path: Path) -> None:
+    """Store a graph's large float32 weights as int8 with a Cast and a Mul behind each.
+
+    Both are folded when the graph is loaded, so it computes in float32 at full speed.
+    """
     import onnx
     from onnx import numpy_helper
 
     model = onnx.load(str(path))
     graph = model.graph
-    casts = []
+    before, weights = [], []
     for weight in graph.initializer:
-        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < HALF_FROM:
+        floating = weight.data_type == onnx.TensorProto.FLOAT
+        if not floating or len(weight.dims) < 2 or np.prod(weight.dims) < SMALL_FROM:
+            weights.append(weight)
             continue
         name = weight.name
-        small = numpy_helper.from_array(
-            numpy_helper.to_array(weight).astype(np.float16), f"{name}.half"
-        )
-        weight.CopyFrom(small)
-        casts.append(onnx.helper.make_node("Cast", [small.name], [name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
+        small, scale = quantized(numpy_helper.to_array(weight))
+        weights.append(numpy_helper.from_array(small, f"{name}.int8"))
+        weights.append(numpy_helper.from_array(scale, f"{name}.scale"))
+        before += [
+            onnx.helper.make_node(
+                "Cast", [f"{name}.int8"], [f"{name}.wide"], to=onnx.TensorProto.FLOAT
+            ),
+            onnx.helper.make_node("Mul", [f"{name}.wide", f"{name}.scale"], [name]),
+        ]
+    nodes = [*before, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
+    del graph.initializer[:]
+    graph.initializer.extend(weights)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
@@ -159,25 +188,29 @@ def export_text_encoder(model: CLIPTextModel, folder: Path, length: int) -> floa
     )  # fmt: skip
 
 
-def export_unet(model: UNet2DConditionModel, folder: Path, length: int) -> float:
+def export_unet(models: torch.nn.ModuleDict, folder: Path, length: int) -> float:
     """sample (batch, c, h, w), timestep (batch) float32, encoder_hidden_states -> out_sample, which
-    is shaped as sample."""
+    is shaped as sample.
+
+    The map of the caption is part of the graph; config.json tells of the graph's own inputs.
+    """
     import torch
+
+    unet: Any = models["unet"]
+    config = unet.config
+    channels, side = int(config.out_channels), int(config.sample_size)
 
     def call(
         sample: torch.Tensor, timestep: torch.Tensor, encoder_hidden_states: torch.Tensor
-    ) -> Any:
-        return model(
-            sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=False
-        )[0]
+    ) -> torch.Tensor:
+        return denoise(models, sample, timestep, encoder_hidden_states)
 
-    side = int(model.config.sample_size)
     generator = torch.Generator().manual_seed(0)
     inputs = {
-        "sample": torch.randn(2, int(model.config.in_channels), side, side, generator=generator),
+        "sample": torch.randn(2, channels, side, side, generator=generator),
         "timestep": torch.tensor([999.0, 20.0]),
         "encoder_hidden_states": torch.randn(
-            2, length, int(model.config.cross_attention_dim), generator=generator
+            2, length, int(config.cross_attention_dim), generator=generator
         ),
     }
     free = {0: "batch", 2: "height", 3: "width"}
@@ -187,8 +220,9 @@ def export_unet(model: UNet2DConditionModel, folder: Path, length: int) -> float
         "encoder_hidden_states": {0: "batch", 1: "sequence"},
         "out_sample": free,
     }
-    model.save_config(folder)
-    return export_graph(call, model, inputs, ["out_sample"], axes, folder / "model.onnx")
+    unet.register_to_config(in_channels=channels)
+    unet.save_config(folder)
+    return export_graph(call, models, inputs, ["out_sample"], axes, folder / "model.onnx")
 
 
 def export_vae(model: AutoencoderKL, root: Path, size: int) -> tuple[float, float]:
@@ -247,8 +281,7 @@ def write_pipeline_files(root: Path) -> None:
 
 
 def export(
-    text: CLIPTextModel,
-    unet: UNet2DConditionModel,
+    models: torch.nn.ModuleDict,
     vae: AutoencoderKL,
     root: Path,
     *,
@@ -256,12 +289,16 @@ def export(
     length: int,
     scaling_factor: float,
 ) -> dict[str, float]:
-    """Write all but the tokenizer; gives each graph's largest difference to torch."""
+    """Write all but the tokenizer; gives each graph's largest difference to torch.
+
+    ``models`` as `diffusion.build_models` has them.
+    """
     vae.register_to_config(scaling_factor=scaling_factor)
     write_pipeline_files(root)
+    text: Any = models["text"]
     figures = {
         "text_encoder": export_text_encoder(text, root / "text_encoder", length),
-        "unet": export_unet(unet, root / "unet", length),
+        "unet": export_unet(models, root / "unet", length),
     }
     figures["vae_decoder"], figures["vae_encoder"] = export_vae(vae, root, size)
     return figures

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -81,7 +82,13 @@ def build(source: Path, target: Path, precision: str, *, prune: bool) -> None:
     from onnxruntime_genai.models.builder import create_model, parse_extra_options
 
     options = [f"prune_lm_head={'true' if prune else 'false'}", *BUILDER_OPTIONS[precision]]
-    with tempfile.TemporaryDirectory() as cache, contextlib.redirect_stdout(io.StringIO()):
+    logging.getLogger("onnxruntime.quantization").setLevel(logging.CRITICAL)
+    talk = io.StringIO()
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        contextlib.redirect_stdout(talk),
+        contextlib.redirect_stderr(talk),
+    ):
         # No model name: the builder is given a folder and looks nothing up.
         order = ("", str(source), str(target), precision, "cpu", cache)
         try:

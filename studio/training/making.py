@@ -159,16 +159,15 @@ def make_image(order: Order) -> dict[str, Any]:
             data, latents, tokenizer, second, order.checkpoints, resume=order.resume
         )
         shutil.copytree(words, folder / "tokenizer", dirs_exist_ok=True)
-    parts = trainee.averaged()
     differences = export_image.export(
-        parts["text"], parts["unet"], painter.model, folder,
+        trainee.averaged(), painter.model, folder,
         size=pictures.SIZE, length=caption_tokenizer.LENGTH, scaling_factor=latents.factor,
     )  # fmt: skip
     sketcher = judging.Sketcher(folder, tokenizer)
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     parameters = trainee.parameters()
     figures: dict[str, float | str] = {
-        "parameters of the UNet": parameters["unet"],
+        "parameters of the UNet": parameters["unet"] + parameters["map"],
         "parameters of the text encoder": parameters["text"],
         "parameters of the autoencoder": sum(p.numel() for p in painter.model.parameters()),
         "size, MB": size / 1e6,

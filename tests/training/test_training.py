@@ -53,7 +53,7 @@ def an_autoencoder() -> autoencoder.AutoencoderTrainee:
 def a_diffusion() -> diffusion.DiffusionTrainee:
     config = diffusion.DiffusionConfig(
         vocabulary=16, channels=(16, 32), groups=8, heads=2, text_width=32, text_layers=1,
-        text_feed_forward=32, latent_size=8, batch=2,
+        text_feed_forward=32, latent_size=8, map_channels=2, map_width=16, batch=2,
     )  # fmt: skip
     latents = np.random.default_rng(0).standard_normal((6, 4, 8, 8)).astype(np.float32)
     return diffusion.DiffusionTrainee(
