@@ -82,6 +82,17 @@ def test_text_streams_in_and_cannot_be_typed_into_meanwhile(view: TextView, qtbo
     assert view.dirty
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 13])
+def test_pieces_of_words_are_counted_as_words(view: TextView, size: int) -> None:
+    text = "One  small step.\n\nOne giant leap for 狐狸 and fox-kind."
+    told: list[int] = []
+    view.counted.connect(told.append)
+    view.begin("Start of it")
+    for at in range(0, len(text), size):
+        view.append_text(text[at : at + size])
+    assert told[-1] == count_words("Start of it" + text) == view.count()
+
+
 def test_it_follows_the_end_unless_one_has_scrolled_away(view: TextView) -> None:
     bar = view.verticalScrollBar()
     view.begin()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -36,8 +36,8 @@ class ExampleButton(QPushButton):
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 10, 12, 10)
         row.setSpacing(12)
-        mark = QLabel()
-        mark.setPixmap(icon(picture, "accent_text").pixmap(QSize(16, 16), self.devicePixelRatioF()))
+        self._picture = picture
+        self._mark = mark = QLabel()
         self._words = QLabel(example.title)
         self._words.setWordWrap(True)
         self._words.setTextFormat(Qt.TextFormat.PlainText)
@@ -46,6 +46,12 @@ class ExampleButton(QPushButton):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         row.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._words, 1)
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw the icon in the colours of the theme."""
+        drawn = icon(self._picture, "accent_text")
+        self._mark.setPixmap(drawn.pixmap(QSize(16, 16), self.devicePixelRatioF()))
 
     def sizeHint(self) -> QSize:
         layout = self.layout()
@@ -118,6 +124,13 @@ class EmptyState(QScrollArea):
 
     def buttons(self) -> list[ExampleButton]:
         return self.findChildren(ExampleButton)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_icon"):
+            self._draw()
+            for button in self.buttons():
+                button.draw()
 
     def _draw(self) -> None:
         ratio = self.devicePixelRatioF()

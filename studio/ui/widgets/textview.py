@@ -50,6 +50,8 @@ class TextView(QTextEdit):
         self._dirty = False
         self._quiet = False
         self._touched = False
+        self._settled, self._tail = 0, ""
+        """Words that are counted, and what may still grow, while text streams in."""
         self.textChanged.connect(self._changed)
         self.cursorPositionChanged.connect(self._moved)
 
@@ -78,6 +80,7 @@ class TextView(QTextEdit):
         self._touched = False
         self._set_dirty(False)
         self.verticalScrollBar().setValue(0)
+        self._settled, self._tail = 0, text
         self.counted.emit(count_words(text))
 
     def begin(self, start: str = "") -> None:
@@ -96,7 +99,12 @@ class TextView(QTextEdit):
         cursor.movePosition(QTextCursor.MoveOperation.End)
         cursor.insertText(text)
         self._quiet = False
-        self.counted.emit(self.count())
+        # Only the last word can still change; counting all of a long text takes too long.
+        self._tail += text
+        cut = max(self._tail.rfind(" "), self._tail.rfind("\n")) + 1
+        self._settled += count_words(self._tail[:cut])
+        self._tail = self._tail[cut:]
+        self.counted.emit(self._settled + count_words(self._tail))
         if following:
             self._to_end()
 
