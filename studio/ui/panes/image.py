@@ -71,7 +71,7 @@ class ImagePane(CreatePane):
         self.actual = tool("actual", "scan", self.tr("Actual size, 100 %") + "  (1)")
         self.actual.setProperty("kind", "status")  # its text is how large it is shown
         self.actual.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self.actual.setFixedWidth(52)
+        self.actual.setFixedWidth(60)
         self.actual.clicked.connect(self.canvas.actual)
         self.copy = tool("copy", "copy", self.tr("Copy the picture"), self._copy)
         self.save, _ = menu_tool("save", "download", self.tr("Save a copy"))
