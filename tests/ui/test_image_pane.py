@@ -110,10 +110,10 @@ def test_looking_closely(pane: ImagePane, qtbot: QtBot) -> None:
     click(qtbot, find(pane, QToolButton, "zoom-in"))
     assert pane.canvas.zoom > fitted
     shown = find(pane, QToolButton, "actual")
-    assert shown.text() == f"{round(pane.canvas.zoom * 100)} %"
+    assert shown.text() == f"{round(pane.canvas.zoom * 100)}%"
     click(qtbot, shown)
     assert pane.canvas.zoom == 1.0
-    assert shown.text() == "100 %"
+    assert shown.text() == "100%"
     click(qtbot, find(pane, QToolButton, "zoom-out"))
     assert pane.canvas.zoom < 1.0
     click(qtbot, find(pane, QToolButton, "fit"))

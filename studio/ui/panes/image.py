@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Qt, QUrl
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -71,7 +71,7 @@ class ImagePane(CreatePane):
         self.actual = tool("actual", "scan", self.tr("Actual size, 100 %") + "  (1)")
         self.actual.setProperty("kind", "status")  # its text is how large it is shown
         self.actual.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self.actual.setFixedWidth(60)
+        self.actual.setFixedWidth(52)
         self.actual.clicked.connect(self.canvas.actual)
         self.copy = tool("copy", "copy", self.tr("Copy the picture"), self._copy)
         self.save, _ = menu_tool("save", "download", self.tr("Save a copy"))
@@ -111,6 +111,10 @@ class ImagePane(CreatePane):
         self._clicked: int | None = None
         self._loading = 0
         return page
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_buttons()
 
     # Live
 
@@ -227,14 +231,17 @@ class ImagePane(CreatePane):
             self.focus_prompt()
 
     def _show_zoom(self, zoom: float) -> None:
-        self.actual.setText(f"{round(zoom * 100)} %")
+        self.actual.setText(f"{round(zoom * 100)}%")
 
     def _show_buttons(self) -> None:
         single = self._open is not None
         kept = self.view == "items"
         self.all_button.setVisible(single and len(self._batch) > 1)
         for widget in self._zoomers:
-            widget.setVisible(single or (self.view == "live" and self._expected == 1))
+            # Without room the wheel and the keys still zoom.
+            rare = widget in (self.zoom_in, self.zoom_out)
+            looked_at = single or (self.view == "live" and self._expected == 1)
+            widget.setVisible(looked_at and (self.roomy or not rare))
         self.once_more.setEnabled(kept)
         self.copy.setEnabled(single)
         self.save.setEnabled(single)

@@ -30,6 +30,8 @@ from studio.ui.widgets.modelchooser import ModelChooser
 SIZE = QSize(430, 800)
 WIDE = 860
 """From this width on the settings stand beside the result."""
+ROOMY = 410
+"""Below this width the rarer buttons below a result give way."""
 LOW = 560
 """Below this height there is no room for the history."""
 
@@ -48,7 +50,7 @@ class PaneFrame(QFrame):
         super().__init__(parent)
         self.setObjectName(f"{self.kind}-pane")
         self.setProperty("card", True)
-        self.setMinimumWidth(320)
+        self.setMinimumWidth(340)
         self.work = Background(self)
         self.chooser = ModelChooser()
         self.composer = Composer(self.make_words())
@@ -95,6 +97,11 @@ class PaneFrame(QFrame):
         """Show the strip where there is something in it, and room for it."""
         self._history_wanted = busy or bool(self.history.items)
         self.history.setVisible(self._history_wanted and self.height() >= LOW)
+
+    @property
+    def roomy(self) -> bool:
+        """Whether there is room for everything below a result."""
+        return self.width() >= ROOMY
 
     def sizeHint(self) -> QSize:
         # The same for each, so that panes side by side are equally wide.
