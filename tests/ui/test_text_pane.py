@@ -57,6 +57,15 @@ def test_the_prompt_can_be_used_before_the_engine_stands(pane: TextPane, qtbot: 
     assert "Write" in pane.composer.button.text()
 
 
+def test_who_cannot_wait_is_served_as_soon_as_it_can_be(pane: TextPane, qtbot: QtBot) -> None:
+    write(qtbot, pane, "an owl")
+    QTest.keyClick(pane.composer.prompt, Qt.Key.Key_Return, CTRL)
+    assert find(pane, QLabel, "status").text() == "It begins as soon as it can"
+    pane.studio.engine.warm("text")
+    until(qtbot, lambda: pane.view == "items")
+    assert [i.recipe.values["prompt"] for i in items(pane)] == ["an owl"]
+
+
 def test_an_example_is_made_at_a_click(pane: TextPane, qtbot: QtBot) -> None:
     warm(pane, qtbot)
     examples = pane.empty.findChildren(ExampleButton)

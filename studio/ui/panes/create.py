@@ -51,6 +51,8 @@ class CreatePane(PaneFrame):
         """What was shown before the live view."""
         self._spec: FamilySpec | None = None
         self._learned = False
+        self._eager = False
+        """The person wanted something made before the lane could."""
         self._follow = True
         self._last = ""
         super().__init__(parent)
@@ -120,7 +122,11 @@ class CreatePane(PaneFrame):
         self.composer.prompt.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def primary(self) -> None:
-        """Make it, or queue it where something is being made."""
+        """Make it, or queue it where something is being made; before that can be, remember it."""
+        if not self._learned:
+            self._eager = True
+            self._tell()
+            return
         if self.chooser.spec is not None and self.studio.engine.state(self.kind) == "down":
             self.studio.engine.restart(self.kind)
         self.composer.seed.roll()
@@ -130,6 +136,7 @@ class CreatePane(PaneFrame):
 
     def stop(self) -> None:
         """Stop what is being made."""
+        self._eager = False
         self.follower.stop()
 
     @property
@@ -277,6 +284,9 @@ class CreatePane(PaneFrame):
         chosen = (str(last.get("family", "")), str(last.get("model", "")))
         self.chooser.fill(models, chosen if first else None)
         self.follower.sync()
+        if self._eager:
+            self._eager = False
+            self.primary()
 
     def _heard_hello(self, lane: str) -> None:
         if lane == self.kind:
@@ -377,7 +387,8 @@ class CreatePane(PaneFrame):
         self.empty.sentence.setText(sentence)
         self.composer.set_busy(job is not None)
         if job is None:
-            self.composer.set_status(self._last)
+            soon = self.tr("It begins as soon as it can")
+            self.composer.set_status(soon if self._eager else self._last)
         else:
             self._tell_job(job, busy=state == "busy")
         self.history.set_live(job.fraction if job is not None else None)
