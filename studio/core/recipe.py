@@ -163,7 +163,7 @@ def _value(value: object) -> Value:
 def _input(value: object) -> InputRef:
     if isinstance(value, dict):
         name, sha = value.get("name"), value.get("sha256")
-        if isinstance(name, str) and len(name) < 300 and isinstance(sha, str):
-            if _SHA.fullmatch(sha):
-                return InputRef(name, sha)
+        named = isinstance(name, str) and len(name) < 300
+        if named and isinstance(sha, str) and _SHA.fullmatch(sha):
+            return InputRef(str(name), sha)
     raise _unreadable()
