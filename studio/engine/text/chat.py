@@ -140,8 +140,12 @@ SPEC = FamilySpec(
     ),
     examples=(
         Example("A fox in the dark", {"prompt": "a little fox who is afraid of the dark"}),
-        Example("A fable of a crow", {"kind": "fable", "words": "crow, bread, rain", "length": 120}),
-        Example("A cat in a boat, in rhyme", {"kind": "rhyme", "words": "cat, boat, moon", "length": 60}),
+        Example(
+            "A fable of a crow", {"kind": "fable", "words": "crow, bread, rain", "length": 120}
+        ),
+        Example(
+            "A cat in a boat, in rhyme", {"kind": "rhyme", "words": "cat, boat, moon", "length": 60}
+        ),
     ),
 )
 
