@@ -360,6 +360,8 @@ class CreatePane(PaneFrame):
         self._last = ""
         if isinstance(ending, Done):
             self._last = self.tr("Made in {n} s").format(n=f"{ending.seconds:.1f}")
+            notes = {str(i.summary["note"]) for i in finished.items if "note" in i.summary}
+            self._last = " · ".join((self._last, *sorted(notes)))
         elif isinstance(ending, Cancelled):
             self._last = self.tr("Cancelled")
         elif isinstance(ending, Failed):

@@ -129,6 +129,10 @@ class TextView(QTextEdit):
         cursor.setPosition(here.selectionEnd(), QTextCursor.MoveMode.KeepAnchor)
         return cursor.selectedText().replace("\u2029", "\n").replace("\u2028", "\n")
 
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Not a file: dropped here, it is for the window, which takes the recipe out of it."""
+        return not source.hasUrls() and super().canInsertFromMimeData(source)
+
     def insertFromMimeData(self, source: QMimeData) -> None:
         self.insertPlainText(source.text())
 
