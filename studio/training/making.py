@@ -4,11 +4,12 @@ report."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.core.errors import StudioError
 from studio.training import cards, export_language, language
 from studio.training.loop import Budget, Loop, Outcome
 
@@ -32,25 +33,34 @@ class Order:
     resume: bool = False
 
 
-def kept_tokenizer(order: Order, name: str, fresh: Tokenizer) -> Tokenizer:
-    """The tokenizer a checkpoint was begun with when resuming, else the fresh one, put beside
-    it."""
+def keep_tokenizer(order: Order, name: str, tokenizer: Tokenizer) -> None:
+    """Put the tokenizer beside the checkpoint. Raises StudioError when a resumed run had another."""
     from tokenizers import Tokenizer
 
     if order.checkpoints is None:
-        return fresh
+        return
     file = order.checkpoints / f"{name}-tokenizer.json"
     if order.resume and file.exists():
-        return Tokenizer.from_file(str(file))
+        if Tokenizer.from_file(str(file)).get_vocab() != tokenizer.get_vocab():
+            raise StudioError(
+                f"The checkpoint of the {name} model was begun with other data.",
+                "Train again without --resume, or with the data it was begun with.",
+            )
+        return
     order.checkpoints.mkdir(parents=True, exist_ok=True)
-    fresh.save(str(file))
-    return fresh
+    tokenizer.save(str(file))
 
 
-def report(folder: Path, outcomes: dict[str, Outcome], figures: dict[str, Any]) -> dict[str, Any]:
-    """Collect a run's numbers for the command line; they are not part of the model folder."""
+def report(
+    folder: Path,
+    outcomes: dict[str, Outcome],
+    figures: dict[str, Any],
+    texts: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Collect a run's numbers and samples; they are not part of the model folder."""
     return {
         "model": folder.name,
+        "texts": list(texts),
         "training": {name: asdict(outcome) for name, outcome in outcomes.items()},
         "figures": figures,
     }
@@ -87,7 +97,7 @@ def make_music(order: Order) -> dict[str, Any]:
     from studio.training.sampling import Sampler
 
     data = music.load(order.data)
-    kept_tokenizer(order, "music", data.tokenizer)
+    keep_tokenizer(order, "music", data.tokenizer)
     trainee = language.LanguageTrainee(
         language.LanguageConfig(vocabulary=data.tokenizer.get_vocab_size()),
         data.train,
@@ -114,7 +124,7 @@ def make_text(order: Order) -> dict[str, Any]:
     from studio.training.sampling import Sampler
 
     data = stories.load(order.data)
-    kept_tokenizer(order, "text", data.tokenizer)
+    keep_tokenizer(order, "text", data.tokenizer)
     trainee = language.LanguageTrainee(
         language.LanguageConfig(
             vocabulary=data.tokenizer.get_vocab_size(), sequence=stories.SEQUENCE, batch=12
@@ -137,7 +147,7 @@ def make_text(order: Order) -> dict[str, Any]:
     judged, texts = judging.judge_stories(Sampler(folder, data.tokenizer), data.train)
     figures |= judged
     cards.write(folder, cards.STORY, figures, ("Held out are 150 stories of TinyStories.",))
-    return report(folder, {"text": outcome}, {**figures, "data": data.counts, "texts": texts})
+    return report(folder, {"text": outcome}, {**figures, "data": data.counts}, texts)
 
 
 def make_image(order: Order) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from studio.core.errors import StudioError
-from studio.training import autoencoder, diffusion, language
+from studio.training import autoencoder, cli, diffusion, language, making, stories
 from studio.training.loop import Budget, Interrupted, Loop, Trainee
 
 STEPS = 6
@@ -145,3 +145,24 @@ def test_nothing_is_trained_without_a_budget(tmp_path: Path) -> None:
     outcome = Loop("x", Budget(), tmp_path, resume=True, output=io.StringIO()).run(trainee)
     assert outcome.steps == 0
     assert same(before, dict(trainee.model.state_dict()))
+
+
+def test_a_resumed_run_keeps_its_tokenizer(tmp_path: Path) -> None:
+    order = making.Order(tmp_path, tmp_path, Budget(), tmp_path / "checkpoints")
+    one = stories.train_tokenizer(["a fox ran to the sea"] * 3, 270)
+    other = stories.train_tokenizer(["the moon is a boat of light"] * 3, 270)
+    making.keep_tokenizer(order, "text", one)
+    resumed = making.Order(tmp_path, tmp_path, Budget(), tmp_path / "checkpoints", resume=True)
+    making.keep_tokenizer(resumed, "text", one)
+    with pytest.raises(StudioError):
+        making.keep_tokenizer(resumed, "text", other)
+
+
+def test_the_command_line_tells_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    threads = torch.get_num_threads()
+    status = cli.main(["music", "--data", str(tmp_path), "--checkpoints", str(tmp_path / "ck")])
+    assert status == 1
+    assert "music21_folk" in capsys.readouterr().err
+    assert torch.get_num_threads() == threads
