@@ -34,7 +34,7 @@ class Order:
 
 
 def keep_tokenizer(order: Order, name: str, tokenizer: Tokenizer) -> None:
-    """Put the tokenizer beside the checkpoint. Raises StudioError when a resumed run had another."""
+    """Put the tokenizer beside the checkpoint. Raises StudioError if a resumed run had another."""
     from tokenizers import Tokenizer
 
     if order.checkpoints is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.training import stories, verse
+from studio.training import stories, story_sources, verse
 
 RHYME = """The little cat sat on the mat,
 And wore a very funny hat;
@@ -78,7 +78,7 @@ def test_fables_carry_what_their_prompt_was_about(tmp_path: Path) -> None:
     }
     with lzma.open(tmp_path / "fables.jsonl.xz", "wt") as stream:
         stream.write(json.dumps(row))
-    (fable,) = stories.new_fables(tmp_path / "fables.jsonl")
+    (fable,) = story_sources.new_fables(tmp_path / "fables.jsonl")
     assert fable.idea == "a kind fox in a forest"
     assert fable.text.startswith("The fox was kind")
 
