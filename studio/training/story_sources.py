@@ -1,4 +1,4 @@
-"""Where the story model's texts come from, each source read into Documents of one kind and style."""
+"""Where the story model's texts come from: each source read into Documents of a kind and style."""
 
 from __future__ import annotations
 
