@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def torch_pipeline(model: Path) -> Any:
 
 def main() -> None:
     first, next_one = engine(MODEL)
-    pipeline = torch_pipeline(MODEL)
+    with warnings.catch_warnings(action="ignore"):  # advice to makers of other models
+        pipeline = torch_pipeline(MODEL)
 
     def draw() -> None:
         pipeline("red apple", num_inference_steps=STEPS, guidance_scale=4.0)
