@@ -10,13 +10,13 @@ import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.core import media
 from studio.core.controls import Choice, Number, Option, Text, Value, complete
 from studio.core.errors import StudioError
 from studio.core.family import Example, FamilySpec
+from studio.core.files import write_atomic
 from studio.core.messages import Output, Progress, Step, TextPreview
 from studio.core.recipe import Job
 from studio.core.record import Record
@@ -195,7 +195,7 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     yield Progress("saving", 0, 1, _WRITTEN)
     file = job.folder / f"{values['kind']}.md"
     record = Record(recipe, bench.provider, mark_ai=job.mark_ai, edited=False)
-    _save(file, media.embed((page.text + "\n").encode("utf-8"), file.suffix, record))
+    write_atomic(file, media.embed((page.text + "\n").encode("utf-8"), file.suffix, record))
     yield Progress("saving", 1, 1, 1.0)
     yield Output((file,), recipe, _summary(page.text, values))
 
@@ -319,17 +319,6 @@ def _write(
     rest = page.cut()
     if rest:
         yield TextPreview(rest)
-
-
-def _save(file: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    part = file.with_name(file.name + ".part")
-    try:
-        part.write_bytes(data)
-        part.replace(file)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _summary(text: str, values: dict[str, Value]) -> dict[str, str | int]:
