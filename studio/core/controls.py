@@ -81,10 +81,78 @@ class Sound(Control):
     """A sound or score file given as an input; optional."""
 
 
-AnyControl = Text | Number | Choice | Toggle | Picture | Sound
-FILE_CONTROLS = (Picture, Sound)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask(Control):
+    """A picture painted over another input, white where something new is to be drawn; optional."""
+
+    over: str = "picture"
+    """The name of the picture control that it belongs to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document(Control):
+    """A text document given as an input (txt, md, docx, pdf, epub); optional."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named(Control):
+    """One of the names that the chosen model itself lists, as voices; empty takes its first."""
+
+    of: str
+    """Which of the model's lists: a key of `InstalledModel.names`."""
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra(Control):
+    """Further models that are laid over the chosen one, each with a strength: `id:0.8, other`."""
+
+    role: str
+    """What such a model is: `InstalledModel.role`, as "lora"."""
+    several: bool = False
+    default: str = ""
+    minimum: float = 0.0
+    maximum: float = 2.0
+
+
+AnyControl = Text | Number | Choice | Toggle | Picture | Sound | Mask | Document | Named | Extra
+FileControl = Picture | Sound | Mask | Document
+FILE_CONTROLS = (Picture, Sound, Mask, Document)
 
 MAX_SEED = 2**32 - 1
+MAX_EXTRAS = 16
+"""Models laid over another at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraRef:
+    """A model by its id, and how strongly it is laid over the other."""
+
+    model: str
+    strength: float = 1.0
+
+
+def parse_extras(text: str) -> tuple[ExtraRef, ...]:
+    """The models in the value of an `Extra`. Raises StudioError where a strength is no number."""
+    found: list[ExtraRef] = []
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, colon, strength = part.rpartition(":")
+        try:
+            ref = ExtraRef(name.strip(), float(strength)) if colon else ExtraRef(part)
+        except ValueError:
+            ref = ExtraRef(part, math.nan)
+        if not ref.model or not math.isfinite(ref.strength):
+            raise StudioError(
+                f"“{_short(part)}” is not a model with a strength.",
+                "Write the model's name, a colon and a number, as in: ink-lines:0.8",
+            )
+        found.append(ref)
+    return tuple(found)
+
+
+def extras_text(refs: Sequence[ExtraRef]) -> str:
+    """The value of an `Extra` that `parse_extras` reads as `refs`."""
+    return ", ".join(f"{r.model}:{r.strength:g}" for r in refs)
 
 
 def check(control: AnyControl, value: object) -> Value:
@@ -100,6 +168,10 @@ def check(control: AnyControl, value: object) -> Value:
         return _choice(control, value)
     if isinstance(control, Toggle):
         return _toggle(control, value)
+    if isinstance(control, Named):
+        return _named(control, value)
+    if isinstance(control, Extra):
+        return _extra(control, value)
     raise StudioError(
         f"“{control.label}” is a file, not a value.", f"Give it as an input named {control.name}."
     )
@@ -111,7 +183,7 @@ def defaults(controls: Sequence[AnyControl]) -> dict[str, Value]:
     for control in controls:
         if isinstance(control, Number):
             result[control.name] = int(control.default) if control.whole else control.default
-        elif isinstance(control, Text | Choice | Toggle):
+        elif isinstance(control, Text | Choice | Toggle | Named | Extra):
             result[control.name] = control.default
     return result
 
@@ -210,3 +282,32 @@ def _toggle(control: Toggle, value: object) -> bool:
     if isinstance(value, bool):
         return value
     raise StudioError(f"“{control.label}” is either on or off.", "Say yes or no.")
+
+
+def _named(control: Named, value: object) -> str:
+    if isinstance(value, str) and len(value) <= 200:
+        return " ".join(value.replace("\0", "").encode("utf-8", "ignore").decode("utf-8").split())
+    raise StudioError(
+        f"“{control.label}” has to be a name.", "Choose one of those that the model has."
+    )
+
+
+def _extra(control: Extra, value: object) -> str:
+    if not isinstance(value, str):
+        raise StudioError(
+            f"“{control.label}” has to be the names of models.",
+            "Write the model's name, a colon and a strength, as in: ink-lines:0.8",
+        )
+    refs = parse_extras(value)
+    if len(refs) > (MAX_EXTRAS if control.several else 1):
+        raise StudioError(
+            f"“{control.label}” takes at most {MAX_EXTRAS if control.several else 1} here.",
+            "Take some of them out.",
+        )
+    for ref in refs:
+        if not control.minimum <= ref.strength <= control.maximum:
+            raise StudioError(
+                f"“{control.label}” cannot have the strength {ref.strength:g}.",
+                f"Choose from {control.minimum:g} to {control.maximum:g}.",
+            )
+    return extras_text(refs)

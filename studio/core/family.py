@@ -34,6 +34,12 @@ class FamilySpec:
     """Words that the model card's tags or pipeline_tag must hold, all of them."""
     without_tags: tuple[str, ...] = ()
     """Words that the model card must not hold."""
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Facts of the model's own configuration (`InstalledModel.facts`), each one of these values."""
+    models: str = ""
+    """Which published models it runs, for the list in the README."""
+    proved: str = ""
+    """How that was proved, for the same list."""
     outputs: tuple[str, ...] = ()
     """Suffixes of the files of one item, the main one first."""
     examples: tuple[Example, ...] = field(default=())

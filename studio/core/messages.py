@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from studio.core.controls import Value
 from studio.core.family import FamilySpec, Kind, Unavailable
-from studio.core.recipe import Job, Recipe
+from studio.core.recipe import DeviceChoice, Job, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,26 @@ class Probe:
     """Try every provider for real, and say what was found."""
 
 
-Order = Run | Cancel | Unload | Probe
+@dataclass(frozen=True, slots=True)
+class Convert:
+    """Make what somebody brought into a model that can be run: reported and cancelled like a job.
+
+    `folder` is the new model's folder, not yet under its final name; the files that are taken as
+    they are lie in it already.
+    """
+
+    id: str
+    converter: str
+    """An id of `studio.engine.convert.registry.CONVERTERS`."""
+    folder: Path
+    source: Path
+    """What the person gave: a folder or a file."""
+    options: Mapping[str, Value] = field(default_factory=dict)
+    device: DeviceChoice = DeviceChoice()
+    cache: Path | None = None
+
+
+Order = Run | Cancel | Unload | Probe | Convert
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +90,8 @@ Phase = Literal[
     "composing",
     "sounding",
     "saving",
+    "converting",
+    "speaking",
 ]
 
 
@@ -122,7 +144,11 @@ class Output:
     recipe: Recipe
     """What makes this very item again; in a batch it differs from the job's by the seed."""
     summary: Mapping[str, Any] = field(default_factory=dict)
-    """text: excerpt, words · image: width, height · audio: seconds, peaks, title."""
+    """text: excerpt, words · image: width, height · audio: seconds, peaks, title.
+
+    Of any kind: note (a sentence for the person). Chat: context_used, context_size (tokens).
+    Suggestions: suggestions (a list of texts, best first), scores.
+    """
 
 
 Step = Progress | TextPreview | ImagePreview | AudioPreview | Output

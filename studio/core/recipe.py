@@ -121,6 +121,8 @@ class Job:
     folder: Path
     model: Path
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    extras: Mapping[str, Path] = field(default_factory=dict)
+    """The folders of the further models that the recipe's values name, by their ids."""
     device: DeviceChoice = DeviceChoice()
     cache: Path | None = None
     """Where optimized graphs may be kept; None keeps none."""

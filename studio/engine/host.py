@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 
 from studio.core.errors import StudioError
@@ -21,6 +21,7 @@ from studio.core.messages import (
     Answer,
     Cancel,
     Cancelled,
+    Convert,
     Done,
     Ending,
     Failed,
@@ -30,9 +31,11 @@ from studio.core.messages import (
     Probe,
     Report,
     Run,
+    Step,
     Unload,
 )
 from studio.core.recipe import Job
+from studio.engine.convert import registry as converters
 from studio.engine.registry import Entry, Family, load_all
 from studio.engine.workbench import Workbench
 
@@ -45,7 +48,7 @@ class Host:
     def __init__(self, conn: Connection, families: Mapping[str, Family]) -> None:
         self._conn = conn
         self._families = families
-        self._todo: queue.SimpleQueue[Job | Unload | Probe | None] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[Job | Convert | Unload | Probe | None] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
         self._bench = Workbench()
 
@@ -99,19 +102,25 @@ class Host:
 
         return Memory(psutil.Process().memory_info().rss, self._bench.names)
 
-    def _run(self, job: Job) -> Ending:
+    def _steps(self, todo: Job | Convert) -> Iterator[Step]:
+        """The generator that does the work. Raises StudioError where nobody here can."""
+        self._bench.budget = todo.device.memory_mb << 20
+        if isinstance(todo, Convert):
+            return converters.load(todo.converter).run(todo)
+        family = self._families.get(todo.recipe.family)
+        if family is None:
+            raise StudioError(
+                f"This studio cannot run “{todo.recipe.family}”.",
+                "Choose another model, or update Triptych.",
+            )
+        return family.run(todo, self._bench)
+
+    def _run(self, job: Job | Convert) -> Ending:
         started = time.monotonic()
         if job.id in self._cancelled:
             return Cancelled()
         try:
-            family = self._families.get(job.recipe.family)
-            if family is None:
-                raise StudioError(
-                    f"This studio cannot run “{job.recipe.family}”.",
-                    "Choose another model, or update Triptych.",
-                )
-            self._bench.budget = job.device.memory_mb << 20
-            steps = family.run(job, self._bench)
+            steps = self._steps(job)
             try:
                 for step in steps:
                     if job.id in self._cancelled:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from studio.core.errors import StudioError
@@ -55,6 +55,12 @@ class InstalledModel:
     problem: str = ""
     """Why it cannot be used, in one sentence; empty where it can."""
     hint: str = ""
+    role: str = ""
+    """Empty for a model of its own; what it is where it is laid over another, as "lora"."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What its configuration says: `model_type`, `architecture`, `pipeline`, `genai`, …"""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Lists of names that are its own, as `voices`."""
 
 
 class Store:
@@ -133,7 +139,9 @@ class Store:
 
 def fits(spec: FamilySpec, model: InstalledModel) -> bool:
     """Whether a family can run a model: no problem, the files it needs, the words of the card."""
-    if model.problem:
+    if model.problem or model.role:
+        return False
+    if any(model.facts.get(fact) not in values for fact, values in spec.where.items()):
         return False
     words = {*model.tags, model.pipeline_tag}
     if not words.issuperset(spec.tags) or words.intersection(spec.without_tags):

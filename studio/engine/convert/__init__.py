@@ -1,0 +1,1 @@
+"""What somebody brings, made into models that can be run: one file a converter."""
