@@ -51,7 +51,7 @@ class Convert:
     source: Path
     """What the person gave: a folder or a file."""
     options: Mapping[str, Value] = field(default_factory=dict)
-    device: DeviceChoice = DeviceChoice()
+    device: DeviceChoice = field(default_factory=DeviceChoice)
     cache: Path | None = None
 
 

@@ -32,6 +32,9 @@ from studio.engine.supervisor import Died, Heard, Supervisor
 from studio.engine.workbench import Workbench
 from tests.engine.tiny import TINY
 
+STARTERS = ("text.chat", "image.diffusion", "audio.tune")
+"""Families that a model shipped with the studio runs: somebody can click an example at once."""
+
 EACH = pytest.mark.parametrize("entry", FAMILIES, ids=lambda e: e.id)
 
 
@@ -88,7 +91,7 @@ def test_the_spec_is_sound(entry: Entry) -> None:
             assert control.default in [o.value for o in control.options]
         if isinstance(control, Number):
             assert control.minimum <= control.default <= control.maximum
-    assert len(spec.examples) >= 3
+    assert len(spec.examples) >= 3 or entry.id not in STARTERS
     for example in spec.examples:
         complete(spec.controls, example.values)
 
