@@ -20,6 +20,8 @@ class Control:
     help: str = ""
     folded: bool = False
     """Kept under "More settings" until it is asked for."""
+    hidden: bool = False
+    """Kept by the pane itself, as what was said before in a chat; never in the form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
