@@ -43,8 +43,7 @@ class House:
 
     @property
     def device(self) -> DeviceChoice:
-        s = self.settings
-        return DeviceChoice(s.provider, s.threads, s.memory_mb)
+        return self.settings.device
 
     def library(self) -> Library:
         return Library.open(self.library_root)

@@ -160,6 +160,8 @@ class Done:
 
     provider: str
     seconds: float
+    note: str = ""
+    """What the person should know of how it ran, as that it did not run where it was meant to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class Recipe:
         return replace(self, values={**self.values, **values})
 
 
-Provider = Literal["auto", "cpu", "cuda"]
+Provider = Literal["auto", "cpu", "cuda", "tensorrt", "directml", "coreml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,8 @@ class DeviceChoice:
     threads: int = 0
     memory_mb: int = 4096
     """How much a lane may keep loaded between jobs."""
+    cuda_graphs: bool = False
+    """Record a graph's kernels once for each size and replay them (CUDA only)."""
 
 
 @dataclass(frozen=True, slots=True)

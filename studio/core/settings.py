@@ -36,6 +36,7 @@ class Settings:
     """For the engine; 0 leaves it to the engine."""
     memory_mb: int = 4096
     """How much a lane may keep loaded between jobs."""
+    cuda_graphs: bool = False
     mark_ai: bool = True
     language: str = "system"
     library_folder: str = ""
@@ -51,7 +52,7 @@ class Settings:
 
     @property
     def device(self) -> DeviceChoice:
-        return DeviceChoice(self.provider, self.threads, self.memory_mb)
+        return DeviceChoice(self.provider, self.threads, self.memory_mb, self.cuda_graphs)
 
     def with_last(self, family: str, values: Mapping[str, Value]) -> Settings:
         return replace(self, last_values={**self.last_values, family: dict(values)})
@@ -207,6 +208,7 @@ _FITS: dict[str, Callable[[object], bool]] = {
     "provider": _one_of(get_args(Provider)),
     "threads": _whole(0, MAX_THREADS),
     "memory_mb": _whole(MIN_MEMORY_MB, MAX_MEMORY_MB),
+    "cuda_graphs": _yes_or_no,
     "mark_ai": _yes_or_no,
     "language": _language,
     "library_folder": _folder,

@@ -1,76 +1,162 @@
-"""What the machine really has. ONNX Runtime lists CUDA on machines without a GPU; we look."""
+"""Which device a job runs on: told by running something on it, never by what is compiled in.
+
+ONNX Runtime lists CUDA on machines without a GPU, and falls back to the processor without a word.
+"""
 
 from __future__ import annotations
 
 import base64
-import ctypes
+import functools
 import importlib.metadata
 import os
-import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from studio.core.errors import StudioError
 from studio.core.messages import DeviceReport, Probed
 from studio.core.recipe import DeviceChoice
+from studio.engine.gpus import Gpu, find_gpu, processor
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+__all__ = ["BACKENDS", "CPU", "CUDA", "Gpu", "find_gpu", "processor", "providers", "report"]
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 
 
 @dataclass(frozen=True, slots=True)
-class Gpu:
-    """The first NVIDIA GPU, as its driver names it; memory in bytes."""
+class Backend:
+    """One of ONNX Runtime's execution providers that the studio can use."""
 
-    name: str
-    memory: int
+    id: str
+    """What settings call it; one of `studio.core.recipe.Provider`."""
+    label: str
+    provider: str
+    missing: Callable[[], str]
+    """Why it cannot be there, told without opening anything; empty where it may be."""
+    automatic: bool = True
+    """Taken without being asked for. TensorRT is not: it builds an engine for minutes first."""
+    beside: tuple[str, ...] = ()
+    """Providers that take what this one leaves, before the processor does."""
 
 
-def find_gpu() -> Gpu | str:
-    """The first GPU the CUDA driver knows, or why there is none. Imports no framework."""
-    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    if sys.platform == "darwin":
-        return "No CUDA on this system."
+def _no_nvidia() -> str:
+    gpu = find_gpu()
+    return gpu if isinstance(gpu, str) else ""
+
+
+def _only_on(system: str, name: str) -> str:
+    return "" if sys.platform == system else f"Only on {name}."
+
+
+BACKENDS: tuple[Backend, ...] = (
+    Backend("cuda", "CUDA", CUDA, _no_nvidia),
+    Backend("tensorrt", "TensorRT", "TensorrtExecutionProvider", _no_nvidia, False, (CUDA,)),
+    Backend("directml", "DirectML", "DmlExecutionProvider", lambda: _only_on("win32", "Windows")),
+    Backend("coreml", "Core ML", "CoreMLExecutionProvider", lambda: _only_on("darwin", "macOS")),
+    Backend("cpu", "The processor", CPU, lambda: ""),
+)
+"""Best first."""
+
+
+@functools.cache
+def fault(provider: str) -> str:
+    """Why a provider cannot be used here; empty where a graph was really computed on it.
+
+    Found out once a process: it takes a second where there is a GPU, and a driver does not come
+    and go.
+    """
+    backend = next((b for b in BACKENDS if b.provider == provider), None)
+    if backend is None:
+        return "The studio does not know it."
+    return backend.missing() or _trial(provider)
+
+
+def _trial(provider: str) -> str:
+    import numpy as np
+    import onnxruntime as ort
+
+    if provider not in ort.get_available_providers():
+        return "It is not in this build of ONNX Runtime."
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
     try:
-        cuda = ctypes.CDLL(library)
-    except OSError:
-        return "No NVIDIA driver was found."
-    count, device = ctypes.c_int(0), ctypes.c_int(0)
-    if cuda.cuInit(0) != 0 or cuda.cuDeviceGetCount(ctypes.byref(count)) != 0 or not count.value:
-        return "The NVIDIA driver is there, but it found no GPU."
-    name, memory = ctypes.create_string_buffer(128), ctypes.c_size_t(0)
-    cuda.cuDeviceGet(ctypes.byref(device), 0)
-    cuda.cuDeviceGetName(name, len(name), device)
-    cuda.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
-    return Gpu(name.value.decode("utf-8", "replace"), memory.value)
-
-
-def processor() -> str:
-    """The processor's name as the system tells it."""
-    if sys.platform.startswith("linux"):
-        try:
-            for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-        except OSError:
-            pass
-    return platform.processor() or platform.machine()
+        session = ort.InferenceSession(PROBE_GRAPH, options, providers=[provider])
+        used = in_use(session.get_providers())
+        (result,) = session.run(None, {"x": np.ones(1, np.float32)})
+    except Exception as error:  # a broken driver raises anything
+        return str(error).splitlines()[0][:200] or type(error).__name__
+    return "" if used == provider and result[0] == 2 else f"It fell back to {used}."
 
 
 def report() -> DeviceReport:
     """The providers that can be used here, best first, and on what they run."""
+    usable = tuple(b.provider for b in BACKENDS if not fault(b.provider))
     gpu = find_gpu()
+    if usable[0] == CPU:
+        # The card is there and still cannot be used: then the reason is what helps.
+        return DeviceReport(usable, processor(), gpu if isinstance(gpu, str) else fault(CUDA))
     if isinstance(gpu, Gpu):
-        return DeviceReport((CUDA, CPU), gpu.name, f"{gpu.memory / 2**30:.0f} GiB")
-    return DeviceReport((CPU,), processor(), gpu)
+        return DeviceReport(usable, gpu.name, f"{gpu.memory / 2**30:.0f} GiB")
+    return DeviceReport(usable, next(b.label for b in BACKENDS if b.provider == usable[0]))
 
 
 def providers(choice: DeviceChoice) -> list[str]:
-    """What a session is asked to use. CUDA only where a GPU was found: asking in vain prints."""
-    if choice.provider == "cpu" or not isinstance(find_gpu(), Gpu):
-        return [CPU]
-    return [CUDA, CPU]
+    """What a session is asked to use, best first.
+
+    Raises StudioError where a device was chosen that cannot be used here: what was chosen is
+    never replaced in silence.
+    """
+    if choice.provider == "auto":
+        backend = next(b for b in BACKENDS if b.automatic and not fault(b.provider))
+    else:
+        backend = next(b for b in BACKENDS if b.id == choice.provider)
+        why = fault(backend.provider)
+        if why:
+            raise StudioError(
+                f"{backend.label} was chosen and cannot be used here: {why}",
+                "Choose another device in Settings.",
+            )
+    return list(dict.fromkeys((backend.provider, *backend.beside, CPU)))
+
+
+def settings_of(provider: str, choice: DeviceChoice, cache: Path | None) -> dict[str, str]:
+    """The options of an execution provider, by ONNX Runtime's names."""
+    if provider == CUDA:
+        options = {"arena_extend_strategy": "kSameAsRequested"}
+        return options | ({"enable_cuda_graph": "1"} if choice.cuda_graphs else {})
+    if provider == "TensorrtExecutionProvider" and cache is not None:
+        folder = cache / "tensorrt"
+        folder.mkdir(parents=True, exist_ok=True)
+        return {
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": str(folder),
+            "trt_fp16_enable": "1",
+        }
+    if provider == "CoreMLExecutionProvider":
+        return {"ModelFormat": "MLProgram"}
+    return {}
+
+
+def prepare(options: ort.SessionOptions, wanted: Sequence[str]) -> None:
+    """What a provider needs of the session's own options."""
+    import onnxruntime as ort
+
+    if "DmlExecutionProvider" in wanted:  # its documentation asks for both
+        options.enable_mem_pattern = False
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+
+
+def with_settings(
+    wanted: Sequence[str], choice: DeviceChoice, cache: Path | None
+) -> list[tuple[str, dict[str, str]]]:
+    """Providers with their options, as a session takes them."""
+    return [(name, settings_of(name, choice, cache)) for name in wanted]
 
 
 def threads(choice: DeviceChoice) -> int:
@@ -111,26 +197,9 @@ PACKAGES = (
 
 
 def probe() -> Probed:
-    """Run a tiny graph on every provider that could be there; nothing else tells the truth."""
-    import numpy as np
-    import onnxruntime as ort
-
-    found: dict[str, str] = {}
-    gpu = find_gpu()
-    for name in (CUDA, CPU):
-        if name == CUDA and not isinstance(gpu, Gpu):
-            found[name] = gpu
-            continue
-        options = ort.SessionOptions()
-        options.log_severity_level = 4
-        try:
-            session = ort.InferenceSession(PROBE_GRAPH, options, providers=[name])
-            used = in_use(session.get_providers())
-            (result,) = session.run(None, {"x": np.ones(1, np.float32)})
-            found[name] = "" if used == name and result[0] == 2 else f"It fell back to {used}."
-        except Exception as error:  # a broken driver raises anything
-            found[name] = str(error).splitlines()[0][:200]
-    return Probed(found, versions())
+    """Every provider that there could be, tried anew; nothing else tells the truth."""
+    fault.cache_clear()
+    return Probed({b.provider: fault(b.provider) for b in BACKENDS}, versions())
 
 
 def versions() -> dict[str, str]:

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from studio.core.errors import StudioError
 from studio.core.family import Kind
@@ -36,8 +37,9 @@ from studio.core.messages import (
 )
 from studio.core.recipe import Job
 from studio.engine.convert import registry as converters
+from studio.engine.gpus import free_memory
 from studio.engine.registry import Entry, Family, load_all
-from studio.engine.workbench import Workbench
+from studio.engine.workbench import Workbench, gigabytes
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +107,7 @@ class Host:
     def _steps(self, todo: Job | Convert) -> Iterator[Step]:
         """The generator that does the work. Raises StudioError where nobody here can."""
         self._bench.budget = todo.device.memory_mb << 20
+        self._bench.note = ""
         if isinstance(todo, Convert):
             return converters.load(todo.converter).run(todo)
         family = self._families.get(todo.recipe.family)
@@ -130,7 +133,7 @@ class Host:
                 close = getattr(steps, "close", None)
                 if close is not None:
                     close()
-            return Done(self._bench.provider, time.monotonic() - started)
+            return Done(self._bench.provider, time.monotonic() - started, self._bench.note)
         except StudioError as error:
             return Failed(error.message, error.hint, traceback.format_exc())
         except Exception as error:
@@ -144,7 +147,8 @@ def explain(error: BaseException) -> Failed:
     if isinstance(error, MemoryError) or "bad_alloc" in detail or "out of memory" in detail.lower():
         return Failed(
             "There was not enough memory to finish this.",
-            "Choose a smaller size, length or model, or close other programs.",
+            f"{gigabytes(free_memory())} are free now. Choose a smaller size, length or model, or"
+            " close other programs.",
             detail,
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -167,6 +171,12 @@ def explain(error: BaseException) -> Failed:
     )
 
 
+def _offer_to_the_oom_killer() -> None:
+    """On Linux, have the system take this process rather than the window or the desktop."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", "ascii")
+
+
 def main(conn: Connection, lane: Kind, entries: Sequence[Entry]) -> None:
     """The engine process. `conn` is its only tie to the program."""
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -176,6 +186,8 @@ def main(conn: Connection, lane: Kind, entries: Sequence[Entry]) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Ctrl+C in a terminal reaches the whole group; the program decides, and closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    _offer_to_the_oom_killer()
 
     from tqdm import tqdm
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import StudioError
-from studio.core.recipe import Job
+from studio.core.recipe import DeviceChoice, Job
 from studio.engine import device
-from studio.engine.workbench import Workbench
+from studio.engine.gpus import free_on_gpu
+from studio.engine.workbench import Workbench, folder_size, gigabytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,13 +26,46 @@ log = logging.getLogger(__name__)
 
 CACHE_ABOVE = 64 << 20
 """Graphs below it (bytes, weights included) load faster than their cache can be checked."""
+CACHE_LIMIT = 16 << 30
+"""Bytes of optimized graphs that are kept in all."""
+GPU_HEADROOM = 1.3
+"""GPU memory for each byte of weights: activations lie beside them."""
 
 
-def open_session(job: Job, path: Path, bench: Workbench) -> ort.InferenceSession:
+def open_session(
+    job: Job,
+    path: Path,
+    bench: Workbench,
+    initializers: Mapping[str, ort.OrtValue] | None = None,
+) -> ort.InferenceSession:
     """A session for one graph on the job's device; sets `bench.provider` to what it really uses.
 
-    Raises StudioError where the file is not a graph that ONNX Runtime can read.
+    `initializers` are the weights of a graph that has none, by name. A graph that the GPU does
+    not take, or that does not fit into its memory, runs on the processor where no device was
+    chosen, and `bench.note` says so; where one was chosen it is refused. Raises StudioError for
+    that, and where the file is not a graph that ONNX Runtime can read.
     """
+    wanted = device.providers(job.device)
+    if wanted[0] != device.CPU:
+        why = _too_large(path, initializers)
+        session = None if why else _open(job, path, bench, wanted, initializers)
+        if session is not None and device.in_use(session.get_providers()) == wanted[0]:
+            bench.provider = wanted[0]
+            return session
+        _fall(job, bench, wanted[0], why or "it cannot run this model")
+        wanted = [device.CPU]
+    session = _open(job, path, bench, wanted, initializers)
+    bench.provider = device.in_use(session.get_providers())
+    return session
+
+
+def _open(
+    job: Job,
+    path: Path,
+    bench: Workbench,
+    wanted: list[str],
+    initializers: Mapping[str, ort.OrtValue] | None,
+) -> ort.InferenceSession:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -39,26 +75,73 @@ def open_session(job: Job, path: Path, bench: Workbench) -> ort.InferenceSession
     # with one of two cores busy, two threads took 2.0 s for a picture spinning, 0.6 s waiting.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
-    wanted = device.providers(job.device)
-    source, optimized = path, _cache_path(job, path, wanted)
+    device.prepare(options, wanted)
+    named = device.with_settings(wanted, job.device, job.cache)
+    optimized = None
+    if initializers:
+        options.add_external_initializers(list(initializers), list(initializers.values()))
+    else:
+        optimized = _cache_path(job, path, wanted)
     try:
         if optimized is not None and optimized.exists():
-            source = optimized
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-            session = ort.InferenceSession(str(source), options, providers=wanted)
-        else:
-            session = _open_and_keep(ort, options, path, optimized, wanted)
+            with contextlib.suppress(OSError):
+                os.utime(optimized.parent)  # the least recently used goes first
+            return _session(optimized, options, named, job.device)
+        return _open_and_keep(path, options, named, job, optimized)
     except StudioError:
         raise
     except Exception as error:
-        if optimized is not None and source == optimized:
+        if optimized is not None and optimized.exists():
             # A cache is never worth a failure: throw it away and read the model itself.
             log.warning("cached graph %s is unreadable: %s", optimized, error)
             _drop(optimized)
-            return open_session(job, path, bench)
+            return _open(job, path, bench, wanted, initializers)
+        if _is_memory(error):
+            raise MemoryError(str(error)) from error
         raise unreadable(path, job.model) from error
-    bench.provider = device.in_use(session.get_providers())
+
+
+def _session(
+    path: Path, options: Any, named: list[tuple[str, dict[str, str]]], choice: DeviceChoice
+) -> ort.InferenceSession:
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(
+        str(path), options, [n for n, _ in named], provider_options=[o for _, o in named]
+    )
+    if choice.cuda_graphs and device.in_use(session.get_providers()) == device.CUDA:
+        from studio.engine.captured import CapturedSession
+
+        return CapturedSession(session)
     return session
+
+
+def _too_large(path: Path, initializers: Mapping[str, ort.OrtValue] | None) -> str:
+    """Why a graph cannot be held by the GPU; empty where it can, or where nobody knows."""
+    free = free_on_gpu()
+    size = _weight(path)
+    if initializers:
+        size += sum(v.tensor_size_in_bytes() for v in initializers.values())
+    if free is None or size * GPU_HEADROOM <= free:
+        return ""
+    return f"it needs {gigabytes(int(size * GPU_HEADROOM))} and {gigabytes(free)} are free there"
+
+
+def _fall(job: Job, bench: Workbench, provider: str, why: str) -> None:
+    """Say that the processor takes over, or refuse it where the person has chosen otherwise."""
+    label = next(b.label for b in device.BACKENDS if b.provider == provider)
+    if job.device.provider != "auto":
+        raise StudioError(
+            f"“{job.model.name}” cannot run on {label}: {why}.",
+            "Choose “The fastest there is” or the processor in Settings, or a smaller model.",
+        )
+    bench.note = f"This ran on the processor and not on {label}: {why}."
+
+
+def _is_memory(error: Exception) -> bool:
+    said = str(error).lower()
+    return any(words in said for words in ("allocate memory", "bad_alloc", "out of memory"))
 
 
 def unreadable(path: Path, model: Path) -> StudioError:
@@ -103,15 +186,25 @@ def _cache_path(job: Job, path: Path, wanted: list[str]) -> Path | None:
     return job.cache / "graphs" / name / "model.onnx"
 
 
-def _open_and_keep(ort: Any, options: Any, path: Path, keep: Path | None, wanted: list[str]) -> Any:
+def _open_and_keep(
+    path: Path,
+    options: Any,
+    named: list[tuple[str, dict[str, str]]],
+    job: Job,
+    keep: Path | None,
+) -> ort.InferenceSession:
     """Open a graph and, where `keep` is given, leave its optimized form there, whole or not."""
-    if keep is None:
-        return ort.InferenceSession(str(path), options, providers=wanted)
+    if keep is None or job.cache is None:
+        return _session(path, options, named, job.device)
     part = keep.parent.with_name(f"{keep.parent.name}.{os.getpid()}.part")
     try:
         part.mkdir(parents=True, exist_ok=True)
+        # Never the reason for a full disk: twice the graph has to stay free beside it.
+        if shutil.disk_usage(part).free < 3 * _weight(path):
+            part.rmdir()
+            return _session(path, options, named, job.device)
     except OSError:
-        return ort.InferenceSession(str(path), options, providers=wanted)
+        return _session(path, options, named, job.device)
     options.optimized_model_filepath = str(part / keep.name)
     options.add_session_config_entry(
         "session.optimized_model_external_initializers_file_name", keep.name + ".data"
@@ -119,15 +212,35 @@ def _open_and_keep(ort: Any, options: Any, path: Path, keep: Path | None, wanted
     options.add_session_config_entry(
         "session.optimized_model_external_initializers_min_size_in_bytes", "1024"
     )
-    session = ort.InferenceSession(str(path), options, providers=wanted)
+    session = _session(path, options, named, job.device)
     try:
         part.replace(keep.parent)
     except OSError:
         _drop(part / keep.name)  # another lane was first, or the disk is full
+    prune(job.cache / "graphs", CACHE_LIMIT)
     return session
 
 
-def _drop(graph: Path) -> None:
-    import shutil
+def prune(folder: Path, limit: int) -> None:
+    """Remove optimized graphs, the least recently used first, until `limit` bytes are left.
 
+    Small ones stay: those are graphs without weights, which take minutes to make.
+    """
+    kept: list[tuple[float, int, Path]] = []
+    for path in folder.iterdir():
+        try:
+            size = folder_size(path) if path.is_dir() else 0
+            if size >= CACHE_ABOVE:
+                kept.append((path.stat().st_mtime, size, path))
+        except OSError:
+            continue  # another lane has just removed it
+    total = sum(size for _, size, _ in kept)
+    for _, size, path in sorted(kept)[:-1]:  # the newest is in use
+        if total <= limit:
+            return
+        shutil.rmtree(path, ignore_errors=True)
+        total -= size
+
+
+def _drop(graph: Path) -> None:
     shutil.rmtree(graph.parent, ignore_errors=True)

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from studio.core.errors import StudioError
+from studio.engine.gpus import free_memory
+
 T = TypeVar("T")
+
+HEADROOM = 1.15
+"""Memory that loading takes for each byte of weights: beside them lie graphs and buffers."""
+SPARED = 256 << 20
+"""Bytes that are left to the window and the system."""
 
 
 @dataclass(slots=True)
@@ -21,25 +29,45 @@ class _Held:
 class Workbench:
     """Keeps what was loaded last, least recently used out first, within `budget` bytes."""
 
-    def __init__(self, budget: int = 4 << 30) -> None:
+    def __init__(self, budget: int = 4 << 30, free: Callable[[], int] = free_memory) -> None:
         self.budget = budget
         self.provider = "CPUExecutionProvider"
         """The execution provider really in use by the last model taken; families set it."""
+        self.note = ""
+        """A sentence for the person on how the job runs; the engine tells it at the end."""
+        self._free = free
         self._held: OrderedDict[Hashable, _Held] = OrderedDict()
 
     def take(self, key: Hashable, load: Callable[[], T], size: int) -> T:
         """What `key` stands for, loaded now if it is not held. `size` in bytes, estimated.
 
         The key has to name everything that the loaded thing depends on: path, its time of
-        change, provider, threads.
+        change, provider, threads. Raises StudioError where there is not memory enough for it.
         """
         held = self._held.pop(key, None)
         if held is None:
             # Room first: two large models at once are what runs a machine out of memory.
             self._shrink(self.budget - size)
+            self.make_room(int(size * HEADROOM))
             held = _Held(load(), size)
         self._held[key] = held
         return cast(T, held.value)
+
+    def make_room(self, needed: int) -> None:
+        """Let go of what is held until `needed` bytes are free.
+
+        Raises StudioError where they are not even then: a machine that swaps stands still.
+        """
+        while self._held and needed > self._free() - SPARED:
+            self._drop_oldest()
+            gc.collect()
+        free = max(0, self._free() - SPARED)
+        if needed > free:
+            raise StudioError(
+                f"This model needs about {gigabytes(needed)} of memory, and {gigabytes(free)}"
+                " are free.",
+                "Close other programs, or choose a smaller model or one in int4 or fp16.",
+            )
 
     def holds(self, key: Hashable) -> bool:
         return key in self._held
@@ -59,10 +87,18 @@ class Workbench:
     def _shrink(self, limit: int) -> None:
         dropped = False
         while self._held and sum(h.size for h in self._held.values()) > limit:
-            self._held.popitem(last=False)
+            self._drop_oldest()
             dropped = True
         if dropped:
             gc.collect()
+
+    def _drop_oldest(self) -> None:
+        self._held.popitem(last=False)
+
+
+def gigabytes(size: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{size / 2**30:.1f} GB" if size >= 1 << 29 else f"{size / 2**20:.0f} MB"
 
 
 def folder_stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication
 from studio import __version__
 from studio.core.errors import StudioError
 from studio.core.family import KINDS
-from studio.core.messages import Failed
+from studio.core.messages import Done, Failed
 from studio.core.paths import APP, Paths, resources
 from studio.core.settings import Settings, SettingsFile
 from studio.engine.supervisor import Supervisor
@@ -182,6 +182,7 @@ def _join(studio: Studio, window: Window, app: QApplication) -> None:
     app.styleHints().colorSchemeChanged.connect(lambda _scheme: dress())
     engine.gave_up.connect(partial(_gave_up, studio))
     engine.unkept.connect(partial(_unkept, studio))
+    engine.ended.connect(partial(_noted, studio))
     engine.resumed.connect(partial(_resumed, studio))
     desktop = DesktopNotices(studio, window)
     desktop.answered.connect(window.to_front)
@@ -225,6 +226,12 @@ def _unkept(studio: Studio, failed: Failed) -> None:
         failed.hint,
         actions=[(studio.tr("Keep what was made"), studio.engine.keep_again)],
     )
+
+
+def _noted(studio: Studio, _job: str, ending: object) -> None:
+    """What the engine has to say of a job that went well, as that it ran somewhere else."""
+    if isinstance(ending, Done) and ending.note:
+        studio.notices.show(ending.note, studio.tr("See Settings, Computing."), kind="info")
 
 
 def _called(window: Window, files: Sequence[Path]) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from studio.core.errors import StudioError
 from studio.engine.workbench import Workbench, folder_size, folder_stamp
 
 
@@ -60,3 +63,15 @@ def test_a_stamp_notices_a_change(tmp_path: Path) -> None:
     assert folder_size(tmp_path) == 3
     file.write_bytes(b"other")
     assert folder_stamp(tmp_path) != before
+
+
+def test_what_does_not_fit_is_refused_after_room_was_made() -> None:
+    free = [1 << 30]
+    bench = Workbench(budget=8 << 30, free=lambda: free[0])
+    bench.take("small", lambda: 1, 100 << 20)
+
+    with pytest.raises(StudioError, match=r"needs about 2\.3 GB of memory, and 768 MB are free"):
+        bench.take("large", lambda: 2, 2 << 30)
+    assert not bench.names, "what could be let go was"
+    free[0] = 4 << 30
+    assert bench.take("large", lambda: 2, 2 << 30) == 2

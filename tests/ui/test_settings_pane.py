@@ -148,7 +148,7 @@ def test_the_device_row_tells_what_there_is(
     assert kept(paths).provider == "cuda"
     if CUDA not in device.providers:
         assert told("There is no graphics card")
-        assert told("So the processor is used all the same")
+        assert told("Nothing can be made until you choose another device")
 
 
 def test_a_graphics_card_is_named(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,14 +117,18 @@ class SettingsPane(QWidget):
         self.device = self._combo(
             "device",
             "provider",
-            [
-                ("auto", self.tr("The fastest there is")),
-                ("cpu", self.tr("Processor only")),
-                ("cuda", self.tr("Graphics card (CUDA)")),
-            ],
+            self._devices(),
         )
         self._device_row = SettingRow(self.tr("Device"), "", self.device)
         section.add(self._device_row)
+        self.cuda_graphs = self._check("cuda-graphs")
+        self.cuda_graphs.toggled.connect(lambda on: self._change(cuda_graphs=on))
+        self._cuda_graphs_row = SettingRow(
+            self.tr("Record CUDA graphs"),
+            self.tr("Many steps of one size go faster; each size takes memory on the card."),
+            self.cuda_graphs,
+        )
+        section.add(self._cuda_graphs_row)
         cores = os.cpu_count() or 1
         self.threads = QSpinBox()
         self.threads.setRange(0, min(MAX_THREADS, cores))
@@ -159,6 +164,21 @@ class SettingsPane(QWidget):
             )
         )
         return section
+
+    def _devices(self) -> list[tuple[str, str]]:
+        """What this system could have; what is really there stands below."""
+        found = [
+            ("auto", self.tr("The fastest there is")),
+            ("cpu", self.tr("Processor only")),
+        ]
+        if sys.platform != "darwin":
+            found.append(("cuda", self.tr("Graphics card (CUDA)")))
+            found.append(("tensorrt", self.tr("Graphics card (TensorRT)")))
+        if sys.platform == "win32":
+            found.append(("directml", self.tr("Graphics card (DirectML)")))
+        if sys.platform == "darwin":
+            found.append(("coreml", self.tr("Core ML")))
+        return found
 
     def _folders(self) -> QWidget:
         section = Section(self.tr("Folders"))
@@ -279,6 +299,7 @@ class SettingsPane(QWidget):
             self.threads.setValue(settings.threads)
             self.memory.setValue(settings.memory_mb / MB_IN_GB)
         for box, on in (
+            (self.cuda_graphs, settings.cuda_graphs),
             (self.mark_ai, settings.mark_ai),
             (self.notices, settings.desktop_notices),
         ):
@@ -319,8 +340,9 @@ class SettingsPane(QWidget):
         else:
             words = self.tr("There is no graphics card to run on: {why} Models run on {name}.")
             words = words.format(why=report.detail, name=report.name)
-            if wanted == "cuda":
-                words += " " + self.tr("So the processor is used all the same.")
+            if wanted not in ("auto", "cpu"):
+                words += " " + self.tr("Nothing can be made until you choose another device.")
+        self._cuda_graphs_row.setVisible(report is not None and CUDA in report.providers)
         if report is not None:
             words += " " + self.tr("A change holds from the next job on.")
         self._device_row.set_help(words)

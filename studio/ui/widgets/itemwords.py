@@ -26,6 +26,9 @@ def provider_name(provider: str) -> str:
     return {
         "CPU": translate("Items", "Processor"),
         "CUDA": translate("Items", "Graphics card (CUDA)"),
+        "Tensorrt": translate("Items", "Graphics card (TensorRT)"),
+        "Dml": translate("Items", "Graphics card (DirectML)"),
+        "CoreML": translate("Items", "Core ML"),
     }.get(short, short)
 
 
