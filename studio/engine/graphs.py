@@ -7,17 +7,54 @@ weights are handed to the session by name.
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from studio.core.errors import StudioError
+from studio.core.recipe import Job
+from studio.engine.sessions import open_session
+from studio.engine.tensors import safetensors_of as safetensors_of
+from studio.engine.workbench import Workbench
+
 if TYPE_CHECKING:
+    import numpy.typing as npt
+    import onnxruntime as ort
     import torch
+
+log = logging.getLogger(__name__)
+
+GRAPH = "model.onnx"
+WEIGHTS = "weights.json"
+SHIPPED = Path(__file__).resolve().parents[2] / "resources" / "graphs"
+FORMAT = 1
+"""Of what is kept beside a graph; another number forgets every graph that was exported."""
+SMALL = 400
+"""Modules up to which a graph is exported at once: a process of its own takes longer to start."""
+BEAT = 0.1
+"""Seconds between two looks at an export that runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """What a graph is exported from: everything but the weights."""
+    """What a graph is exported from: everything but the weights.
+
+    `build` and `example` are functions at the top of a module, or functools.partial of such ones:
+    large graphs are exported in a process of their own, which has to find them.
+    """
 
     name: str
     """What the part is, in letters and dashes, as "unet"."""
@@ -32,3 +69,210 @@ class Architecture:
     dynamic: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     """Axes without a fixed size, by input or output: axis -> name."""
     exporter: Literal["script", "dynamo"] = "script"
+    prefix: str = ""
+    """What stands before the weights' names in the state dict, where `build` wraps a module."""
+    half: bool = False
+    """Computed in 16-bit floating point, for GPUs; floating inputs and outputs are so too."""
+
+    def bare(self, name: str) -> str:
+        """A name of the state dict as the weights' files have it."""
+        return name.removeprefix(self.prefix)
+
+    def identity(self) -> str:
+        """The same for the same graph, whatever exports it: 32 hexadecimal digits."""
+        said = {
+            "format": FORMAT,
+            "name": self.name,
+            "config": dict(self.config),
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "dynamic": {k: {str(a): n for a, n in v.items()} for k, v in self.dynamic.items()},
+            "exporter": self.exporter,
+            "prefix": self.prefix,
+            "half": self.half,
+        }
+        text = json.dumps(said, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def ensure(
+    architecture: Architecture,
+    cache: Job | Path | None,
+    told: Callable[[float], None] | None = None,
+) -> Path:
+    """The graph of an architecture, exported now where neither the studio nor the cache has it.
+
+    `cache` is a job, whose cache is taken, or the folder of it; with None the graph goes into a
+    new temporary folder, and `discard` takes it away. `told` hears every 0.1 s how much is done
+    (0 to 1) while an export runs; what it raises ends the export at once. Raises StudioError
+    where the architecture cannot be exported.
+    """
+    base = cache.cache if isinstance(cache, Job) else cache
+    key = f"{architecture.name}-{_key(architecture)}"
+    if base is None:
+        home = Path(tempfile.mkdtemp(prefix="triptych-graph-"))
+    else:
+        home = base / "graphs"
+    kept = home / key
+    if (kept / WEIGHTS).is_file() and (kept / GRAPH).is_file():
+        return kept / GRAPH
+    part = home / f"{key}.{os.getpid()}.{uuid.uuid4().hex[:6]}.part"
+    part.mkdir(parents=True, exist_ok=True)
+    try:
+        if not _unpack(architecture, part):
+            _export(architecture, part, told)
+        try:
+            part.replace(kept)
+        except OSError:
+            if not (kept / WEIGHTS).is_file():
+                raise  # not because another lane was first
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return kept / GRAPH
+
+
+def discard(graph: Path, cache: Job | Path | None) -> None:
+    """Take away what `ensure` made where there was no cache to keep it in."""
+    base = cache.cache if isinstance(cache, Job) else cache
+    if base is None:
+        shutil.rmtree(graph.parent.parent, ignore_errors=True)
+
+
+def open_bound(
+    job: Job,
+    bench: Workbench,
+    architecture: Architecture,
+    weights: Mapping[str, npt.NDArray[Any]],
+    told: Callable[[float], None] | None = None,
+) -> ort.InferenceSession:
+    """A session of the architecture's graph with these weights, on the job's device.
+
+    The weights are converted to the graph's types; more of them than the graph has do no harm.
+    Raises StudioError naming the part where one is missing or of another shape.
+    """
+    import onnxruntime as ort
+
+    path = ensure(architecture, job, told)
+    try:
+        listed = json.loads((path.parent / WEIGHTS).read_text("utf-8"))
+        bound = {
+            name: ort.OrtValue.ortvalue_from_numpy(_fitting(architecture, entry, weights))
+            for name, entry in listed.items()
+        }
+        session = open_session(job, path, bench, bound)
+    finally:
+        discard(path, job)
+    # ONNX Runtime computes with the arrays where they lie: they live as long as the session.
+    session.bound = bound
+    return session
+
+
+def _fitting(
+    architecture: Architecture, entry: Mapping[str, Any], weights: Mapping[str, npt.NDArray[Any]]
+) -> npt.NDArray[Any]:
+    import numpy as np
+
+    name = next((n for n in entry["names"] if n in weights), None)
+    if name is None:
+        raise misfit(architecture, f"{entry['names'][0]} is missing")
+    found = weights[name]
+    if list(found.shape) != entry["shape"]:
+        has, wants = ("×".join(map(str, s)) or "1" for s in (found.shape, entry["shape"]))
+        raise misfit(architecture, f"{name} is {has} instead of {wants}")
+    return np.ascontiguousarray(found, dtype=np.dtype(entry["type"])).reshape(entry["shape"])
+
+
+def misfit(architecture: Architecture, why: str) -> StudioError:
+    """What is said of weights that are not those of the architecture."""
+    return StudioError(
+        f"The weights of the part “{architecture.name}” do not fit its configuration: {why}.",
+        "Add the model again from a complete folder, or choose another one.",
+    )
+
+
+def _key(architecture: Architecture) -> str:
+    """Under which a graph is kept: it depends on what exported it, too."""
+    versions = [importlib.metadata.version(p) for p in ("torch", "diffusers", "transformers")]
+    text = "\n".join([architecture.identity(), *versions])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _unpack(architecture: Architecture, folder: Path) -> bool:
+    """Whether the studio ships the graph, which then lies in `folder`."""
+    shipped = SHIPPED / f"{architecture.name}-{architecture.identity()}.zip"
+    if not shipped.is_file():
+        return False
+    with zipfile.ZipFile(shipped) as archive:
+        for name in (GRAPH, WEIGHTS):
+            (folder / name).write_bytes(archive.read(name))
+    return True
+
+
+def _export(architecture: Architecture, folder: Path, told: Callable[[float], None] | None) -> None:
+    from studio.engine import graphs_export
+
+    heard = told or (lambda fraction: None)
+    heard(0.0)
+    try:
+        module = graphs_export.module_of(architecture)
+    except Exception as error:  # whatever a library says to a stranger's configuration
+        log.warning("%s cannot be built", architecture.name, exc_info=True)
+        raise _unknown(architecture) from error
+    heard(0.1)
+    if sum(1 for _ in module.modules()) > SMALL:
+        del module
+        _in_a_process(architecture, folder, heard)
+    else:
+        try:
+            graphs_export.export(architecture, module, folder)
+        except Exception as error:
+            log.warning("%s cannot be exported", architecture.name, exc_info=True)
+            raise _unknown(architecture) from error
+    heard(1.0)
+
+
+def _unknown(architecture: Architecture) -> StudioError:
+    return StudioError(
+        f"The part “{architecture.name}” of this model is of a kind that the studio cannot run.",
+        "Choose another model.",
+    )
+
+
+def _in_a_process(architecture: Architecture, folder: Path, heard: Callable[[float], None]) -> None:
+    """Export where it can be stopped: the exporter itself hears nothing for many seconds."""
+    import time
+
+    data = pickle.dumps(architecture)
+    # Not by multiprocessing: engine processes are daemons, which have no children there.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "studio.engine.graphs_export", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env=environment,
+            creationflags=hidden,
+        )
+        assert process.stdin is not None
+        try:
+            process.stdin.write(len(data).to_bytes(8, "little") + data)
+            process.stdin.flush()
+            start = time.monotonic()
+            while True:
+                try:
+                    code = process.wait(BEAT)
+                    break
+                except subprocess.TimeoutExpired:
+                    # Nobody knows how long it takes: it draws near the end and never reaches it.
+                    taken = time.monotonic() - start
+                    heard(0.1 + 0.85 * taken / (taken + 20))
+        finally:
+            process.kill()
+            process.wait()
+            process.stdin.close()
+        if code != 0:
+            said.seek(0)
+            log.warning("%s: %s", architecture.name, said.read().decode("utf-8", "replace")[-4000:])
+            raise _unknown(architecture)
