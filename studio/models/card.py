@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+FINGERPRINT = "triptych_fingerprint"
 MAX_CARD = 1 << 20
 MAX_FRONT = 64 << 10
 """Characters of front matter; YAML is slow to read, and no honest card needs more."""
@@ -23,6 +24,8 @@ class Card:
     source: str = ""
     tags: tuple[str, ...] = ()
     pipeline_tag: str = ""
+    fingerprint: str = ""
+    """Of what the studio made the model from, where it did."""
     text: str = ""
     """The Markdown below the front matter."""
     problem: str = ""
@@ -49,6 +52,7 @@ class Card:
             source=_first(data, "source", "repository", "url"),
             tags=_words(data.get("tags")),
             pipeline_tag=_first(data, "pipeline_tag"),
+            fingerprint=_first(data, FINGERPRINT),
             text=body.strip(),
             problem=problem,
         )

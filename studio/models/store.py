@@ -11,7 +11,8 @@ from studio.core.errors import StudioError
 from studio.core.family import FamilySpec, Kind
 from studio.core.recipe import Recipe
 from studio.models.card import Card
-from studio.models.inspect import problem_of
+from studio.models.facts import facts_of, kind_of, names_of, role_of
+from studio.models.inspect import look
 
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -25,10 +26,14 @@ _KINDS: dict[str, Kind] = {
     "image-to-image": "image",
     "text-generation": "text",
     "text2text-generation": "text",
+    "fill-mask": "text",
+    "summarization": "text",
+    "background-removal": "image",
+    "image-segmentation": "image",
+    "depth-estimation": "image",
+    "image-feature-extraction": "image",
 }
 """What a card's words say of a model's kind; earlier ones win: a tune is written as text too."""
-
-_LAYOUTS: dict[str, Kind] = {"model_index.json": "image", "genai_config.json": "text"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,8 @@ class InstalledModel:
     """What its configuration says: `model_type`, `architecture`, `pipeline`, `genai`, …"""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Lists of names that are its own, as `voices`."""
+    fingerprint: str = ""
+    """What it was added from, by contents; empty where the studio did not add it."""
 
 
 class Store:
@@ -165,21 +172,24 @@ def _subfolders(folder: Path) -> list[Path]:
 def _describe(path: Path, files: tuple[Path, ...], size: int, starter: bool) -> InstalledModel:
     """What is known of a model's folder. Raises OSError where one of its files is unreadable."""
     card = Card.read(path)
-    problem, hint = problem_of(path, files) if files else ("The folder is empty.", "Remove it.")
+    seen = look(path, files)
+    problem, hint = seen.problem, seen.hint
+    facts = facts_of(seen)
+    if not problem and facts.get("base") == "text":
+        problem = "It is a LoRA for a language model, and Triptych lays none over those."
+        hint = "Look for a model with it merged in."
     if not problem and card.problem:
         # Without its tags a model could be taken for one of another family.
         problem, hint = card.problem, "Mend its README.md, or get the model again."
-    if not _nameable(path.name):
+    if not nameable(path.name):
         problem = "Its folder has a name that cannot stand in a recipe."
         hint = "Rename it with letters, digits, dots and dashes."
     words = (card.pipeline_tag, *card.tags)
     kind = next((kind for word, kind in _KINDS.items() if word in words), None)
-    if kind is None:
-        kind = next((k for name, k in _LAYOUTS.items() if path / name in files), None)
     return InstalledModel(
         id=path.name,
         title=card.title or path.name,
-        kind=kind,
+        kind=kind or kind_of(seen),
         path=path,
         licence=card.licence or "not stated",
         source=card.source or ("made by the Triptych project" if starter else "not stated"),
@@ -190,10 +200,15 @@ def _describe(path: Path, files: tuple[Path, ...], size: int, starter: bool) -> 
         starter=starter,
         problem=problem,
         hint=hint,
+        role=role_of(seen),
+        facts=facts,
+        names=names_of(seen),
+        fingerprint=card.fingerprint,
     )
 
 
-def _nameable(name: str) -> bool:
+def nameable(name: str) -> bool:
+    """Whether a model's folder may be called so: recipes have to be able to name it."""
     try:
         Recipe.from_dict({"kind": "text", "family": "any", "model": name, "seed": 0})
     except StudioError:
