@@ -14,8 +14,8 @@ from pathlib import Path
 
 from studio.core.errors import StudioError
 from studio.core.files import cannot_write, write_atomic
+from studio.core.locks import FileLock
 from studio.core.record import Record
-from studio.library.locks import FileLock
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _LOCK = ".lock"

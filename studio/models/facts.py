@@ -15,7 +15,8 @@ MAX_NAMES = 4096
 _TEXT = """
     llama mistral mixtral qwen2 qwen2_moe qwen3 qwen3_moe phi phi3 phimoe gemma gemma2 gemma3
     gemma3_text smollm3 granite granitemoehybrid olmo olmo2 gpt2 gpt_neo gpt_neox gptj
-    gpt_bigcode bloom opt bert roberta distilbert albert electra mpnet xlm-roberta deberta deberta-v2 t5 mt5
+    gpt_bigcode bloom opt bert roberta distilbert albert electra mpnet xlm-roberta deberta
+    deberta-v2 t5 mt5
     bart mbart pegasus marian lfm2 nemotron internlm2 chatglm ernie4_5 gpt_oss cohere stablelm
     falcon starcoder2 mamba
 """

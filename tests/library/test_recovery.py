@@ -13,11 +13,11 @@ import pytest
 
 from studio.core import media
 from studio.core.errors import StudioError
+from studio.core.locks import FileLock
 from studio.core.messages import Output
 from studio.core.record import Record
 from studio.library import Library, Query
 from studio.library.item import Recovered
-from studio.library.locks import FileLock
 from studio.library.rows import Rows
 from tests.library import makers
 from tests.library.makers import make
