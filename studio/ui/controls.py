@@ -20,11 +20,38 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.core.controls import FILE_CONTROLS, MAX_SEED, AnyControl, Text, Value, check
+from studio.core.controls import (
+    MAX_SEED,
+    AnyControl,
+    Choice,
+    Document,
+    Extra,
+    Mask,
+    Named,
+    Number,
+    Picture,
+    Sound,
+    Text,
+    Toggle,
+    Value,
+    check,
+)
 from studio.core.errors import StudioError
 from studio.ui import theme
-from studio.ui.fields import Field, FileField, field_for, inset, quiet_wheel
+from studio.ui.extrafield import ExtraField
+from studio.ui.fields import (
+    ChoiceField,
+    Field,
+    NamedField,
+    NumberField,
+    TextField,
+    ToggleField,
+    inset,
+    quiet_wheel,
+)
+from studio.ui.filefields import FileField, MaskField
 from studio.ui.icons import icon
+from studio.ui.stock import Further
 
 LABEL_WIDTH = 108
 """Of the labels' column, so that the forms of the panes stand alike."""
@@ -39,6 +66,8 @@ class Form(QWidget):
     """Labelled widgets for a family's controls; folded ones wait under "More settings"."""
 
     changed = Signal()
+    mask_wanted = Signal(str)
+    """The name of a mask that the person wants to paint; see `over`."""
 
     def __init__(
         self,
@@ -48,7 +77,7 @@ class Form(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._controls = {c.name: c for c in controls if c.name not in skip}
+        self._controls = {c.name: c for c in controls if c.name not in skip and not c.hidden}
         self._fields: dict[str, Field | FileField] = {}
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -68,6 +97,23 @@ class Form(QWidget):
         self._more.setVisible(bool(folded))
         self._more.toggled.connect(self._fold)
         self._fold(False)
+        for mask in self._masks():
+            mask.paint_wanted.connect(lambda n=mask.control.name: self.mask_wanted.emit(n))
+        self.changed.connect(self._follow_pictures)
+
+    def set_stock(
+        self, names: Mapping[str, Sequence[str]], further: Mapping[str, Sequence[Further]]
+    ) -> None:
+        """What the chosen model calls its own, and what there is to be laid over it, by role."""
+        for field in self._fields.values():
+            if isinstance(field, NamedField):
+                field.set_names(names.get(field.control.of, ()))
+            elif isinstance(field, ExtraField):
+                field.set_installed(further.get(field.control.role, ()))
+
+    def names(self) -> tuple[str, ...]:
+        """The settings that stand in the form."""
+        return tuple(self._fields)
 
     def values(self) -> dict[str, Value]:
         """What stands in the form, by name; files are given by `files`."""
@@ -93,17 +139,38 @@ class Form(QWidget):
 
     def set_files(self, files: Mapping[str, Path]) -> None:
         """Put files in; inputs that are not named are emptied."""
-        for name, field in self._fields.items():
-            if isinstance(field, FileField):
-                field.set_path(files.get(name))
+        chosen = {n: f for n, f in self._fields.items() if isinstance(f, FileField)}
+        # A mask is of a picture, which goes in before it.
+        for name in sorted(chosen, key=lambda n: isinstance(chosen[n], MaskField)):
+            chosen[name].set_path(files.get(name))
 
-    def reset(self) -> None:
-        """Everything as the family has it."""
-        for field in self._fields.values():
+    def put_file(self, name: str, path: Path) -> None:
+        """Put one file in; the others stay. Does nothing for an input that is not here."""
+        field = self._fields.get(name)
+        if isinstance(field, FileField):
+            field.set_path(path)
+
+    def over(self, name: str) -> Path | None:
+        """The picture that the mask of that name is painted over; None while there is none."""
+        field = self._fields.get(name)
+        return field.over if isinstance(field, MaskField) else None
+
+    def reset(self, names: Collection[str] | None = None) -> None:
+        """Everything as the family has it; with `names` only these."""
+        for name, field in self._fields.items():
+            if names is not None and name not in names:
+                continue
             if isinstance(field, FileField):
                 field.set_path(None)
             else:
                 field.reset()
+
+    def told(self, name: str) -> str:
+        """A name or models that were chosen, in words; empty for the family's own choice."""
+        field = self._fields.get(name)
+        if isinstance(field, NamedField):
+            return "" if field.usual else str(field.value())
+        return field.told() if isinstance(field, ExtraField) else ""
 
     def widget_for(self, name: str) -> QWidget:
         """The widget of a setting that takes the focus. Raises KeyError for an unknown name."""
@@ -127,7 +194,7 @@ class Form(QWidget):
         return block
 
     def _add(self, grid: QGridLayout, control: AnyControl) -> None:
-        field = FileField(control) if isinstance(control, FILE_CONTROLS) else field_for(control)
+        field = field_for(control)
         shown: QWidget = field if isinstance(field, FileField) else field.row
         focused: QWidget = field.button if isinstance(field, FileField) else field.widget
         words = said(control.label)
@@ -144,7 +211,7 @@ class Form(QWidget):
         self._fields[control.name] = field
         field.changed.connect(self.changed)
         row = grid.rowCount()
-        if isinstance(control, Text) and control.lines > 1:
+        if isinstance(control, Extra) or (isinstance(control, Text) and control.lines > 1):
             grid.addWidget(label, row, 0, 1, 2)
             grid.addWidget(shown, row + 1, 0, 1, 2)
         else:
@@ -152,9 +219,37 @@ class Form(QWidget):
             grid.addWidget(label, row, 0)
             grid.addWidget(shown, row, 1)
 
+    def _masks(self) -> list[MaskField]:
+        return [f for f in self._fields.values() if isinstance(f, MaskField)]
+
+    def _follow_pictures(self) -> None:
+        """Let each mask know the picture that it belongs to."""
+        for mask in self._masks():
+            control = mask.control
+            source = self._fields.get(control.over) if isinstance(control, Mask) else None
+            if isinstance(source, FileField):
+                mask.set_over(source.path())
+
     def _fold(self, unfolded: bool) -> None:
         self._rest.setVisible(unfolded and bool(self._rest.children()))
         self._more.setIcon(icon("chevron-down" if unfolded else "chevron-right", "muted"))
+
+
+def field_for(control: AnyControl) -> Field | FileField:
+    """The field of a control."""
+    if isinstance(control, Mask):
+        return MaskField(control)
+    if isinstance(control, Picture | Sound | Document):
+        return FileField(control)
+    if isinstance(control, Number):
+        return NumberField(control)
+    if isinstance(control, Choice):
+        return ChoiceField(control)
+    if isinstance(control, Toggle):
+        return ToggleField(control)
+    if isinstance(control, Named):
+        return NamedField(control)
+    return ExtraField(control) if isinstance(control, Extra) else TextField(control)
 
 
 class SeedRow(QWidget):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -27,10 +27,11 @@ from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.engine.supervisor import Supervisor
 from studio.library import Item, Library
 from studio.models import Store
+from studio.ui.asks import Ask, Refused, Then
 from studio.ui.keeper import Keeper
 from studio.ui.lane import Begin, Lane, LaneState
 from studio.ui.queue import Entry, JobState, JobView, Resumed
-from studio.ui.wishes import completed, installed
+from studio.ui.wishes import completed, installed, laid_over
 
 __all__ = ["Engine", "JobState", "JobView", "LaneState", "Resumed"]
 
@@ -150,6 +151,26 @@ class Engine(QObject):
         lane.start()
         return entry.id
 
+    def ask(self, recipe: Recipe, then: Then, failed: Refused) -> str:
+        """Put a small question: its answers go to `then` or the reason to `failed`, and nowhere
+        else: not into the library, the stored queue or the panes. It is the next in its lane.
+
+        Gives an id for `cancel`, after which neither is called. Raises StudioError as `submit`.
+        """
+        lane = self._lanes[recipe.kind]
+        if lane.known:
+            recipe = self._completed(recipe)
+        entry = Entry(os.urandom(16).hex(), recipe, stored=True, ask=Ask(then, failed))
+        self._jobs[entry.id] = entry
+        self._waiting[entry.lane].insert(0, entry)
+        lane.start()
+        self._feed(entry.lane)
+        return entry.id
+
+    def know(self, models: Iterable[str]) -> None:
+        """These are installed, as somebody has just seen: `submit` need not look again."""
+        self._known_models.update(models)
+
     def cancel(self, job_id: str) -> None:
         """Stop a job or take it out of the queue. One that is gone already is no matter."""
         entry = self._jobs.get(job_id)
@@ -166,8 +187,9 @@ class Engine(QObject):
 
     def cancel_all(self, kind: Kind | None = None) -> None:
         """Every job of a lane, or of all; the waiting ones first, so that none begins."""
-        for view in reversed(self.jobs(kind)):
-            self.cancel(view.id)
+        asked = [e.id for e in self._jobs.values() if e.ask and kind in (None, e.lane)]
+        for job_id in (*asked, *(view.id for view in reversed(self.jobs(kind)))):
+            self.cancel(job_id)
 
     def move(self, job_id: str, by: int) -> None:
         """Move a waiting job by so many places, later for a positive number."""
@@ -187,9 +209,9 @@ class Engine(QObject):
     def job(self, job_id: str) -> JobView | None:
         """A job as it is now; None when it has ended."""
         entry = self._jobs.get(job_id)
-        if entry is None:
+        if entry is None or entry.ask is not None:
             return None
-        queue = self._waiting[entry.lane]
+        queue = self._shown(entry.lane)
         return entry.view(queue.index(entry) + 1 if entry in queue else 0)
 
     def jobs(self, kind: Kind | None = None) -> tuple[JobView, ...]:
@@ -309,14 +331,20 @@ class Engine(QObject):
                     self.tr("Choose the file again and make it anew."),
                 )
             inputs[name] = found
-        folder = self._library.job_folder(entry.id)
-        self._library.jobs.start(entry.id)
+        spec = self._spec(entry.recipe)
+        extras = laid_over(self._store, spec, entry.recipe) if spec is not None else {}
+        if entry.ask is not None:
+            folder = entry.ask.begin()
+        else:
+            folder = self._library.job_folder(entry.id)
+            self._library.jobs.start(entry.id)
         return Job(
             id=entry.id,
             recipe=entry.recipe,
             folder=folder,
             model=model.path,
             inputs=inputs,
+            extras=extras,
             device=self._device(),
             cache=self._cache,
             mark_ai=self._mark_ai(),
@@ -339,7 +367,10 @@ class Engine(QObject):
         entry = self._jobs.get(job_id)
         if entry is None:
             return
-        if isinstance(news, Progress):
+        if entry.ask is not None:
+            if isinstance(news, Output):
+                entry.ask.outputs.append(news)
+        elif isinstance(news, Progress):
             entry.progress(news)
             self.progressed.emit(job_id)
         elif isinstance(news, Output):
@@ -393,11 +424,22 @@ class Engine(QObject):
             self._waiting[entry.lane].remove(entry)
         if self._current[entry.lane] is entry:
             self._current[entry.lane] = None
+        if entry.ask is not None:
+            self._answer(entry.ask, ending)
+            self._feed(entry.lane)
+            return
         if all(job != entry.id for job, _ in self._unkept):
             self._keeper.do(partial(self._forget, entry.id))
         self.queue_changed.emit(entry.lane)
         self.ended.emit(entry.id, ending)
         self._feed(entry.lane)
+
+    def _answer(self, ask: Ask, ending: Done | Cancelled | Failed) -> None:
+        if isinstance(ending, Done):
+            self._keeper.do(ask.read, ask.then, ask.failed)
+        elif isinstance(ending, Failed):
+            ask.failed(ending)
+        self._keeper.do(ask.end)
 
     def _forget(self, job_id: str) -> None:  # on the keeper, after all its outputs
         self._library.jobs.remove(job_id)
@@ -423,6 +465,13 @@ class Engine(QObject):
         lane = self._lanes[recipe.kind]
         return completed(recipe, lane.families, lane.unavailable)
 
+    def _spec(self, recipe: Recipe) -> FamilySpec | None:
+        return next((f for f in self.families(recipe.kind) if f.id == recipe.family), None)
+
+    def _shown(self, kind: Kind) -> list[Entry]:
+        """What waits and is a job; questions are nobody's matter but the asker's."""
+        return [e for e in self._waiting[kind] if e.ask is None]
+
     def _lane_changed(self, kind: Kind) -> None:
         self.lane_changed.emit(kind)
         self._feed(kind)
@@ -430,9 +479,9 @@ class Engine(QObject):
     def _views(self, kind: Kind | None) -> Iterator[JobView]:
         for lane in KINDS:
             if kind in (None, lane):
-                queue = self._waiting[lane]
+                queue = self._shown(lane)
                 for entry in self._jobs.values():
-                    if entry.lane == lane and entry not in queue:
+                    if entry.lane == lane and entry.ask is None and entry not in queue:
                         yield entry.view(0)
                 for place, entry in enumerate(queue, 1):
                     yield entry.view(place)

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QPlainTextEdit,
-    QPushButton,
     QSizePolicy,
     QSlider,
     QSpinBox,
-    QToolButton,
     QWidget,
 )
 
-from studio.core.controls import Choice, Number, Picture, Sound, Text, Toggle, Value
+from studio.core.controls import Choice, Named, Number, Text, Toggle, Value
 from studio.ui import theme
-from studio.ui.icons import icon
 
-PICTURES = ("png", "jpg", "jpeg", "webp", "bmp", "gif")
-SOUNDS = ("wav", "flac", "mp3", "ogg", "mid", "midi", "abc")
 SLIDER_STEPS = 400
 """Beyond so many steps a slider is of no use."""
 INT_MAX = 2**31 - 1
@@ -259,89 +252,56 @@ class ToggleField(Field):
         self.set_value(self._control.default)
 
 
-def field_for(control: Text | Number | Choice | Toggle) -> Field:
-    """The field of a control that has a value."""
-    if isinstance(control, Number):
-        return NumberField(control)
-    if isinstance(control, Choice):
-        return ChoiceField(control)
-    if isinstance(control, Toggle):
-        return ToggleField(control)
-    return TextField(control)
+class NamedField(Field):
+    """One of the names that the chosen model has of itself; the first is its own default."""
 
+    def __init__(self, control: Named) -> None:
+        super().__init__()
+        self.control = control
+        self._names: tuple[str, ...] = ()
+        self._wanted = control.default
+        """What was asked for; another model may have it again."""
+        self.widget = self.row = self.combo = QComboBox()
+        self.combo.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.combo.setMinimumContentsLength(6)
+        quiet_wheel(self.combo)
+        self.set_names(())
+        self.combo.activated.connect(self._chosen)
 
-class FileField(QWidget):
-    """A file that goes in: chosen with a button or dropped here."""
+    @property
+    def usual(self) -> bool:
+        """Whether it is the model's own default."""
+        return self.combo.currentIndex() <= 0
 
-    changed = Signal()
+    def set_names(self, names: Sequence[str]) -> None:
+        """The names of the chosen model; one that it does not have becomes its first."""
+        self._names = tuple(names)
+        self.combo.clear()
+        for name in self._names:
+            self.combo.addItem(name, name)
+        if not self._names:
+            self.combo.addItem(self.tr("The model’s own"), "")
+        self.combo.setEnabled(len(self._names) > 1)
+        self.combo.setCurrentIndex(max(0, self.combo.findData(self._wanted)))
 
-    def __init__(self, control: Picture | Sound, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._path: Path | None = None
-        self._label = QCoreApplication.translate("families", control.label)
-        picture = isinstance(control, Picture)
-        self._suffixes = PICTURES if picture else SOUNDS
-        self.button = QPushButton()
-        self.button.setProperty("kind", "chip")
-        self.button.setIcon(icon("image-plus" if picture else "file-music", "muted"))
-        self.button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.clear = QToolButton()
-        self.clear.setProperty("kind", "icon")
-        self.clear.setIcon(icon("x", "muted"))
-        self.clear.setIconSize(QSize(16, 16))
-        self.clear.setToolTip(self.tr("Take it out"))
-        self.clear.setAccessibleName(self.tr("Take out: {name}").format(name=self._label))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.HAIR)
-        row.addWidget(self.button, 1)
-        row.addWidget(self.clear)
-        self.setAcceptDrops(True)
-        self.button.clicked.connect(self._choose)
-        self.clear.clicked.connect(lambda: self.set_path(None))
-        self.set_path(None)
+    def value(self) -> Value:
+        return str(self.combo.currentData() or "")
 
-    def path(self) -> Path | None:
-        return self._path
-
-    def set_path(self, path: Path | None) -> None:
-        """Show a file, or none."""
-        changed = path != self._path
-        self._path = path
-        self.clear.setVisible(path is not None)
-        if path is None:
-            self.button.setText(self.tr("Choose or drop…"))
-            self.button.setToolTip("")
-        else:
-            name = path.name if len(path.name) <= 28 else f"{path.name[:16]}…{path.name[-10:]}"
-            self.button.setText(name.replace("&", "&&"))
-            self.button.setToolTip(str(path))
-        if changed:
+    def set_value(self, value: Value) -> None:
+        before = self.value()
+        self._wanted = str(value)
+        self.combo.setCurrentIndex(max(0, self.combo.findData(self._wanted)))
+        if self.value() != before:
             self.changed.emit()
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if self._dropped(event) is not None:
-            event.acceptProposedAction()
+    def reset(self) -> None:
+        self.set_value(self.control.default)
 
-    def dropEvent(self, event: QDropEvent) -> None:
-        path = self._dropped(event)
-        if path is not None:
-            event.acceptProposedAction()
-            self.set_path(path)
-
-    def _dropped(self, event: QDropEvent) -> Path | None:
-        for url in event.mimeData().urls():
-            if url.isLocalFile():
-                path = Path(url.toLocalFile())
-                if path.suffix.lower().lstrip(".") in self._suffixes:
-                    return path
-        return None
-
-    def _choose(self) -> None:
-        patterns = " ".join(f"*.{s}" for s in self._suffixes)
-        name, _ = QFileDialog.getOpenFileName(self, self._label, "", f"{self._label} ({patterns})")
-        if name:
-            self.set_path(Path(name))
+    def _chosen(self) -> None:
+        self._wanted = str(self.value())
+        self.changed.emit()
 
 
 def _decimals(control: Number) -> int:

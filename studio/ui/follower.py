@@ -143,6 +143,8 @@ def phase_words(phase: str) -> str:
         "composing": translate("Phases", "Composing"),
         "sounding": translate("Phases", "Playing it in"),
         "saving": translate("Phases", "Saving"),
+        "converting": translate("Phases", "Preparing the model"),
+        "speaking": translate("Phases", "Speaking"),
     }.get(phase, translate("Phases", "Working"))
 
 

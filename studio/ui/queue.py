@@ -12,6 +12,7 @@ from studio.core.family import Kind
 from studio.core.messages import Ending, Progress
 from studio.core.recipe import Recipe
 from studio.library import Recovered, StoredJob
+from studio.ui.asks import Ask
 
 JobState = Literal["waiting", "running", "cancelling"]
 
@@ -64,6 +65,8 @@ class Entry:
     """Outputs on their way into the library."""
     ending: Ending | None = None
     """What the engine said at the end."""
+    ask: Ask | None = None
+    """It is a question beside the queue, and who asked."""
     _began: float = 0.0
 
     @property

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -12,6 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from studio.core import media
 from studio.core.controls import Value
 from studio.core.errors import StudioError
+from studio.core.family import Kind
 from studio.core.paths import Paths
 from studio.core.recipe import Recipe
 from studio.core.record import Record
@@ -23,6 +26,18 @@ from studio.ui.notices import Notices
 from studio.ui.widgets.background import Background
 
 
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What one pane gives another: values and files for a family there, and whether to begin."""
+
+    kind: Kind
+    values: Mapping[str, Value] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    family: str = ""
+    """Empty leaves it to what is chosen there."""
+    make: bool = False
+
+
 class Studio(QObject):
     """The engine, the library, the models, the settings and the ways between the panes."""
 
@@ -31,6 +46,8 @@ class Studio(QObject):
     """Recipe: the create pane of its kind fills its form and comes to front."""
     sent = Signal(str, object)
     """kind, dict[str, Value]: values to put into that kind's pane."""
+    handed = Signal(Handover)
+    """As `sent`, for a family of that pane."""
     show_page = Signal(str)
     """"create" | "library" | "models" | "settings"."""
     library_changed = Signal()
@@ -57,6 +74,8 @@ class Studio(QObject):
         self._settings = settings
         self._settings_file = settings_file
         self._work = Background(self)
+        self._unsaved = False
+        self._saving = Lock()
         engine.made.connect(lambda _job, _item: self.library_changed.emit())
 
     @property
@@ -68,15 +87,32 @@ class Studio(QObject):
 
         What cannot be saved is shown as a notice and still holds until the program ends.
         """
+        if self._set(fields):
+            try:
+                self._save()
+            except StudioError as error:
+                self.notices.error(error)
+            self.settings_changed.emit()
+
+    def remember(self, **fields: Any) -> None:
+        """As `change`, for what nobody chose but is to be there again: saved off the main thread,
+        since this comes with each thing that is made."""
+        if self._set(fields):
+            self._work.run(self._save, None, self._refused)
+            self.settings_changed.emit()
+
+    def _set(self, fields: Mapping[str, Any]) -> bool:
         changed = replace(self._settings, **fields)
         if changed == self._settings:
-            return
-        self._settings = changed
-        try:
-            self._settings_file.save(changed)
-        except StudioError as error:
-            self.notices.error(error)
-        self.settings_changed.emit()
+            return False
+        self._settings, self._unsaved = changed, True
+        return True
+
+    def _save(self) -> None:
+        with self._saving:  # the newest settings are the last that are written
+            if self._unsaved:
+                self._unsaved = False
+                self._settings_file.save(self._settings)
 
     def use_recipe(self, recipe: Recipe) -> None:
         """Fill the form of the recipe's kind with it and bring that pane to front."""
@@ -87,6 +123,11 @@ class Studio(QObject):
         """Put values into the form of another kind's pane and bring it to front."""
         self.show_page.emit("create")
         self.sent.emit(kind, dict(values))
+
+    def hand(self, what: Handover) -> None:
+        """Give another kind's pane something for one of its families and bring it to front."""
+        self.show_page.emit("create")
+        self.handed.emit(what)
 
     def open_file(self, path: Path) -> None:
         """Take the recipe out of a file that was dropped here; a notice says where it has none."""
@@ -103,6 +144,8 @@ class Studio(QObject):
     def close(self) -> None:
         """Let go of everything, in the order that loses nothing."""
         self._work.close()
+        with suppress(StudioError):  # there is nobody left to be told
+            self._save()
         self.engine.close()
         self.library.close()
 

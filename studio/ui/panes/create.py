@@ -23,12 +23,12 @@ from studio.ui.engine import JobView
 from studio.ui.follower import Finished, Follower, left_words, phase_words
 from studio.ui.handover import subject
 from studio.ui.panes.paneframe import PaneFrame
-from studio.ui.studio import Studio
-from studio.ui.widgets.modelchooser import Offer, fitting
+from studio.ui.stock import Stock, look
+from studio.ui.studio import Handover, Studio
 
 REMEMBERED = 40
 """Items in the history strip; the library has them all."""
-NOT_KEPT = ("prompt", "start")
+NOT_KEPT = ("prompt", "start", "history")
 """Settings that belong to one wish and are not brought back at the next start."""
 
 
@@ -50,6 +50,8 @@ class CreatePane(PaneFrame):
         self._before: tuple[Item, ...] = ()
         """What was shown before the live view."""
         self._spec: FamilySpec | None = None
+        self.stock = Stock()
+        """What is installed for the families of this lane."""
         self._learned = False
         self._eager = False
         """The person wanted something made before the lane could."""
@@ -72,6 +74,7 @@ class CreatePane(PaneFrame):
         studio.library_changed.connect(self.refresh_history)
         studio.recipe_wanted.connect(self._recipe_wanted)
         studio.sent.connect(self._sent)
+        studio.handed.connect(self._handed)
         self.learn()
         self.refresh_history()
 
@@ -119,7 +122,7 @@ class CreatePane(PaneFrame):
     # What the window asks
 
     def focus_prompt(self) -> None:
-        self.composer.prompt.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.composer.first_stop().setFocus(Qt.FocusReason.OtherFocusReason)
 
     def primary(self) -> None:
         """Make it, or queue it where something is being made; before that can be, remember it."""
@@ -182,15 +185,7 @@ class CreatePane(PaneFrame):
         if spec is None:
             return
         recipe = Recipe(self.kind, spec.id, self.chooser.model_id, seed, dict(values))
-        idle = not self.busy
-        try:
-            self.studio.engine.submit(recipe, files or {})
-        except StudioError as error:
-            self.studio.notices.error(error)
-            return
-        self._follow = idle or self.may_give_way()
-        self.follower.sync()
-        if keep:
+        if self._queue(recipe, files or {}) and keep:
             self._remember(recipe)
 
     def again(self) -> None:
@@ -199,14 +194,7 @@ class CreatePane(PaneFrame):
         if item is None:
             return
         self.composer.seed.set_locked(False)
-        idle = not self.busy
-        try:
-            self.studio.make_again(replace(item.recipe, seed=self.composer.seed.roll()))
-        except StudioError as error:
-            self.studio.notices.error(error)
-            return
-        self._follow = idle or self.may_give_way()
-        self.follower.sync()
+        self._queue(replace(item.recipe, seed=self.composer.seed.roll()), {})
 
     def send_to(self, kind: Kind) -> None:
         """Ask another pane for something about what is shown."""
@@ -215,6 +203,27 @@ class CreatePane(PaneFrame):
         about = subject(recipe, self.words_shown(), item.title if item is not None else "")
         if about:
             self.studio.send(kind, {"prompt": about})
+
+    def make_by(self, family: str, files: Mapping[str, Path], values: Mapping[str, Value]) -> bool:
+        """Queue a job of another family than the chosen one, with its first model and its own
+        settings but for these. False where no model for it is installed."""
+        offer = next(iter(self.stock.of(family)), None)
+        if offer is None:
+            return False
+        recipe = Recipe(self.kind, family, offer.model, self.composer.seed.roll(), dict(values))
+        self._queue(recipe, files)
+        return True
+
+    def _queue(self, recipe: Recipe, files: Mapping[str, Path]) -> bool:
+        idle = not self.busy
+        try:
+            self.studio.engine.submit(recipe, files)
+        except StudioError as error:
+            self.studio.notices.error(error)
+            return False
+        self._follow = idle or self.may_give_way()
+        self.follower.sync()
+        return True
 
     # Looking
 
@@ -275,14 +284,17 @@ class CreatePane(PaneFrame):
         """Ask, off the main thread, which models fit what the lane can run."""
         store, specs = self.studio.store, self.studio.engine.families(self.kind)
         if specs:
-            self.work.run(lambda: fitting(store, specs), self._offer, self.complain)
+            self.work.run(lambda: look(store, specs), self._stocked, self.complain)
         self.follower.sync()
 
-    def _offer(self, models: Sequence[Offer]) -> None:
+    def _stocked(self, stock: Stock) -> None:
         first, self._learned = not self._learned, True
+        self.stock = stock
+        self.studio.engine.know(offer.model for offer in stock.offers)
         last = self.studio.settings.last_values.get(f"pane.{self.kind}", {})
         chosen = (str(last.get("family", "")), str(last.get("model", "")))
-        self.chooser.fill(models, chosen if first else None)
+        self.chooser.fill(stock.offers, chosen if first else None)
+        self._tell_stock()
         self.follower.sync()
         if self._eager:
             self._eager = False
@@ -293,6 +305,7 @@ class CreatePane(PaneFrame):
             self.learn()
 
     def _model_chosen(self) -> None:
+        self._tell_stock()
         spec = self.chooser.spec
         if spec is None or spec == self._spec:
             return
@@ -303,11 +316,16 @@ class CreatePane(PaneFrame):
         if first and last:
             self.composer.set_values({n: v for n, v in last.items() if n not in NOT_KEPT})
 
+    def _tell_stock(self) -> None:
+        offer = self.chooser.offer
+        self.composer.set_stock(offer.names if offer is not None else {}, self.stock.further)
+
     def _remember(self, recipe: Recipe) -> None:
         chosen: dict[str, Value] = {"family": recipe.family, "model": recipe.model}
-        settings = self.studio.settings.with_last(recipe.family, recipe.values)
+        values = {n: v for n, v in recipe.values.items() if n not in NOT_KEPT}
+        settings = self.studio.settings.with_last(recipe.family, values)
         settings = settings.with_last(f"pane.{self.kind}", chosen)
-        self.studio.change(last_values=settings.last_values)
+        self.studio.remember(last_values=settings.last_values)
 
     def _make_example(self, example: Example) -> None:
         self.composer.reset()
@@ -323,6 +341,21 @@ class CreatePane(PaneFrame):
         if kind == self.kind and isinstance(values, Mapping):
             self.composer.set_values(values)
             self.wanted.emit()
+            self.focus_prompt()
+
+    def _handed(self, what: Handover) -> None:
+        if what.kind != self.kind:
+            return
+        offer = next(iter(self.stock.of(what.family)), None)
+        if offer is not None and self.chooser.spec != offer.spec:
+            self.chooser.choose(offer.spec.id, offer.model)
+        self.composer.set_values(what.values)
+        for name, path in what.files.items():
+            self.composer.form.put_file(name, path)
+        self.wanted.emit()
+        if what.make:
+            self.primary()
+        else:
             self.focus_prompt()
 
     # The lane

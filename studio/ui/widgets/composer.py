@@ -2,102 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QResizeEvent
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from studio.core.controls import Choice, Number, Text, Toggle, Value, defaults
+from studio.core.controls import Choice, Extra, Named, Number, Text, Toggle, Value, defaults
 from studio.core.family import FamilySpec
 from studio.ui import theme
 from studio.ui.controls import LABEL_WIDTH, Form, SeedRow, said
 from studio.ui.icons import Role, icon
+from studio.ui.stock import Further
 from studio.ui.widgets.buttons import tool
+from studio.ui.widgets.fold import Fold, SnugScroll
 from studio.ui.widgets.prompt import PromptEdit
 
 PROMPT = "prompt"
 MAKE = "Ctrl+Return"
-
-
-class SnugScroll(QScrollArea):
-    """Scrolls only when it must: as high as its contents where there is room for them."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.viewport().setAutoFillBackground(False)
-        self.setObjectName("settings")
-        self.setStyleSheet("#settings, #settings-ground { background: transparent; }")
-
-    def hold(self, widget: QWidget) -> None:
-        """Scroll this."""
-        widget.setObjectName("settings-ground")
-        widget.installEventFilter(self)
-        self.setWidget(widget)
-
-    def sizeHint(self) -> QSize:
-        inner = self.widget()
-        return QSize(280, inner.sizeHint().height() if inner is not None else 0)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(200, min(96, self.sizeHint().height()))
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()
-        return super().eventFilter(watched, event)
-
-
-class Fold(QPushButton):
-    """Shows or hides the settings; while they are hidden it tells what was changed in them."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._words = ""
-        self.setObjectName("fold")
-        self.setProperty("kind", "disclosure")
-        self.setCheckable(True)
-        self.setChecked(True)
-        self.setIconSize(QSize(16, 16))
-        self.setAccessibleName(self.tr("Settings"))
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.toggled.connect(self._show)
-        self._show()
-
-    def tell(self, words: str) -> None:
-        """The settings in short."""
-        self._words = words
-        self._show()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._show()
-
-    def _show(self) -> None:
-        unfolded = self.isChecked()
-        self.setIcon(icon("chevron-down" if unfolded else "chevron-right", "muted"))
-        words = self.tr("Settings") if unfolded or not self._words else self._words
-        room = self.width() - self.iconSize().width() - 20
-        words = self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room)
-        self.setText(" " + words.replace("&", "&&"))
-        self.setAccessibleDescription(self._words)
 
 
 class Composer(QWidget):
@@ -107,6 +39,8 @@ class Composer(QWidget):
     stop_wanted = Signal()
     changed = Signal()
     """A setting was changed."""
+    mask_wanted = Signal(str)
+    """As the form's."""
 
     def __init__(self, make: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -119,6 +53,12 @@ class Composer(QWidget):
         """The settings were folded or unfolded by the person, who is to have it so."""
         self._spec: FamilySpec | None = None
         self._skip: frozenset[str] = frozenset()
+        self._names: Mapping[str, Sequence[str]] = {}
+        self._further: Mapping[str, Sequence[Further]] = {}
+        self._placeholder: str | None = None
+        """What stands in the empty prompt, where that is not the family's matter."""
+        self._apart = False
+        """The prompt and the button stand elsewhere, as below a conversation."""
         self.prompt = PromptEdit()
         self.prompt.setPlaceholderText(self.tr("Your wish, in a few words"))
         self.prompt.submitted.connect(self.make_wanted)
@@ -153,7 +93,9 @@ class Composer(QWidget):
             self.make_wanted.emit,
         )
         self.queue.hide()
-        action = QHBoxLayout()
+        self._action = QWidget()
+        action = QHBoxLayout(self._action)
+        action.setContentsMargins(0, 0, 0, 0)
         action.setSpacing(theme.GAP)
         action.addWidget(self.button, 1)
         action.addWidget(self.queue)
@@ -174,18 +116,24 @@ class Composer(QWidget):
         self.status.setTextFormat(Qt.TextFormat.PlainText)
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.GAP)
-        column.addWidget(self.prompt)
-        column.addWidget(self.fold)
-        column.addWidget(self._scroll)
-        column.addLayout(action)
-        below = QVBoxLayout()
+        self._below = QWidget()
+        below = QVBoxLayout(self._below)
+        below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(3)
         below.addWidget(self.bar)
         below.addWidget(self.status)
-        column.addLayout(below)
+        self._beside = QHBoxLayout()
+        self._beside.setSpacing(theme.HAIR)
+        self._beside.addWidget(self.fold, 1)
+
+        self._column = column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GAP)
+        column.addWidget(self.prompt)
+        column.addLayout(self._beside)
+        column.addWidget(self._scroll)
+        column.addWidget(self._action)
+        column.addWidget(self._below)
         column.addStretch(1)
         self._folded()
         self._show()
@@ -194,11 +142,13 @@ class Composer(QWidget):
 
     def set_family(self, spec: FamilySpec | None, skip: Collection[str] = ()) -> None:
         """Show the settings of another family. What both know by the same name is kept."""
-        before = self.values()
+        before, files = self.values(), self.files()
         self._spec, self._skip = spec, frozenset(skip)
         controls = spec.controls if spec is not None else ()
         form = Form(controls, skip={PROMPT, *skip})
+        form.set_stock(self._names, self._further)
         form.changed.connect(self._changed)
+        form.mask_wanted.connect(self.mask_wanted)
         old, self.form = self.form, form
         self._settings.replaceWidget(old, form)
         old.hide()
@@ -206,22 +156,87 @@ class Composer(QWidget):
         wish = spec.control(PROMPT) if spec is not None else None
         self.prompt.setVisible(spec is None or wish is not None)
         if isinstance(wish, Text):
-            self.prompt.setPlaceholderText(wish.placeholder)
-            self.prompt.setToolTip(wish.help)
+            self.prompt.setToolTip(said(wish.help))
+        self._hint()
         self.set_values(before)
+        form.set_files(files)
         self._changed()
         self._folded()
+        self._order()
+
+    def set_stock(
+        self, names: Mapping[str, Sequence[str]], further: Mapping[str, Sequence[Further]]
+    ) -> None:
+        """What the chosen model calls its own, and what there is to be laid over it, by role."""
+        self._names, self._further = names, further
+        self.form.set_stock(names, further)
+        self._changed()
+
+    def put_beside(self, widget: QWidget) -> None:
+        """Have a widget in the line of the fold."""
+        self._beside.addWidget(widget)
+
+    def set_placeholder(self, words: str | None) -> None:
+        """What stands in the empty prompt; None leaves it to the family."""
+        self._placeholder = words
+        self._hint()
+
+    def set_make(self, words: str) -> None:
+        """What stands on the primary button."""
+        self._make = words
+        self._show()
+
+    @property
+    def apart(self) -> bool:
+        """Whether prompt and button stand elsewhere."""
+        return self._apart
+
+    def lend(self, entry: QHBoxLayout, below: QVBoxLayout) -> None:
+        """Put the prompt and its button into `entry`, and what they tell `below` it."""
+        self._apart = True
+        entry.addWidget(self.prompt, 1)
+        entry.addWidget(self._action, 0, Qt.AlignmentFlag.AlignBottom)
+        below.addWidget(self._below)
+        self.prompt.set_enter(True)
+        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.set_wide(self._wide)
+        self._order()
+
+    def take_back(self) -> None:
+        """Have the prompt and its button here again."""
+        if not self._apart:
+            return
+        self._apart = False
+        self._column.insertWidget(0, self.prompt)
+        self._column.insertWidget(3, self._action)
+        self._column.insertWidget(4, self._below)
+        self.prompt.set_enter(False)
+        self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.set_wide(self._wide)
+        self._order()
+
+    def _order(self) -> None:
+        """The way of the Tab key, as things stand on screen."""
         # The seed's row has a focus proxy, so that it moves with everything in it.
-        stops = [self.prompt, self.fold, *self._fields(), self.seed, self.button, self.queue]
+        settings = [self.fold, *self._fields(), self.seed]
+        ends: list[QWidget] = [self.button, self.queue]
+        stops = [*settings, self.prompt, *ends] if self._apart else [self.prompt, *settings, *ends]
         for stop, following in pairwise(stops):
             self.setTabOrder(stop, following)
+
+    def _hint(self) -> None:
+        wish = self._spec.control(PROMPT) if self._spec is not None else None
+        own = said(wish.placeholder) if isinstance(wish, Text) and wish.placeholder else ""
+        usual = own if wish is not None else self.tr("Your wish, in a few words")
+        self.prompt.setPlaceholderText(usual if self._placeholder is None else self._placeholder)
 
     def _fields(self) -> list[QWidget]:
         """What takes the focus in the form, as it stands on screen."""
         controls = self._spec.controls if self._spec is not None else ()
         skipped = {PROMPT, *self._skip}
-        shown = [c for c in controls if c.name not in skipped and not c.folded]
-        folded = [c for c in controls if c.name not in skipped and c.folded]
+        kept = [c for c in controls if c.name not in skipped and not c.hidden]
+        shown = [c for c in kept if not c.folded]
+        folded = [c for c in kept if c.folded]
         widgets = [self.form.widget_for(c.name) for c in shown]
         more = self.form.findChild(QPushButton, "moreSettings")
         widgets += [more] if more is not None else []
@@ -246,10 +261,17 @@ class Composer(QWidget):
         known = {c.name for c in self._spec.controls} if self._spec is not None else set()
         self.form.set_values({n: v for n, v in values.items() if n in known and n != PROMPT})
 
-    def reset(self) -> None:
-        """Everything as it was at first."""
-        self.prompt.set_text("")
-        self.form.reset()
+    def reset(self, names: Collection[str] | None = None) -> None:
+        """Everything as it was at first; with `names` only these."""
+        if names is None or PROMPT in names:
+            self.prompt.set_text("")
+        self.form.reset(names)
+
+    def first_stop(self) -> QWidget:
+        """Where one begins: the prompt, or the first setting of a family that has none."""
+        spec = self._spec
+        unwished = spec is not None and spec.control(PROMPT) is None
+        return next(iter(self._fields()), self.button) if unwished else self.prompt
 
     def files(self) -> dict[str, Path]:
         return self.form.files()
@@ -278,13 +300,15 @@ class Composer(QWidget):
     def set_status(self, words: str = "") -> None:
         """One line below the button; without words it says which keys make something."""
         if not words and not self._busy and self._ready:
-            words = self.tr("{keys} makes it").format(keys=_native(MAKE))
+            sends = self.tr("{keys} sends it").format(keys=_native("Return"))
+            makes = self.tr("{keys} makes it").format(keys=_native(MAKE))
+            words = sends if self._apart else makes
         self.status.setText(words)
 
     def set_wide(self, wide: bool) -> None:
         """As a column beside the result, or above it."""
         self._wide = wide
-        self.prompt.set_least(5 if wide else 2)
+        self.prompt.set_least(1 if self._apart else 5 if wide else 2)
         self._folded()
         if wide:
             self.setFixedWidth(320)
@@ -328,11 +352,13 @@ class Composer(QWidget):
                 told.append(f"{value:g} {unit}" if unit else f"{label} {value:g}")
             elif isinstance(control, Text):
                 told.append(" ".join(str(value).split()))
+            elif isinstance(control, Named | Extra):
+                told.append(self.form.told(control.name))
             elif isinstance(control, Toggle):
                 told.append(label if value else self.tr("no {what}").format(what=label))
         if self.seed.locked:  # first, since it is the reason why nothing new comes
             told.insert(0, self.tr("Seed {n}").format(n=self.seed.value()))
-        return told
+        return [t for t in told if t]
 
     def _seed_row(self) -> QHBoxLayout:
         label = QLabel(self.tr("Seed"))

@@ -1,33 +1,24 @@
-"""Choosing a model; how it is run follows from it."""
+"""Choosing a model and, where several families can run one, how it is run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import groupby
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtGui import QFont, QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from studio.core.family import FamilySpec
-from studio.models import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A model that a family can run."""
-
-    spec: FamilySpec
-    model: str
-    title: str
-
-
-def fitting(store: Store, specs: Iterable[FamilySpec]) -> list[Offer]:
-    """What is installed for these families. Looks at the disk: not for the main thread."""
-    return [Offer(spec, m.id, m.title) for spec in specs for m in store.fitting(spec)]
+from studio.ui import theme
+from studio.ui.stock import Offer
 
 
 class ModelChooser(QComboBox):
-    """The installed models that fit one of the families, and the family of the chosen one."""
+    """The installed models below the families that run them, and the family of the chosen one.
+
+    Where only one family has models, no heading says so.
+    """
 
     chosen = Signal()
     """Another model than before, by hand or not."""
@@ -41,7 +32,7 @@ class ModelChooser(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.setMinimumWidth(72)
         self.setMaximumWidth(200)
-        self._families: dict[str, FamilySpec] = {}
+        self._offers: tuple[Offer, ...] = ()
         self._shown: tuple[str, str] | None = None
         self.hide()
         self.currentIndexChanged.connect(self._changed)
@@ -49,25 +40,39 @@ class ModelChooser(QComboBox):
     @property
     def spec(self) -> FamilySpec | None:
         """The family of the chosen model."""
-        return self._families.get(self._shown[0]) if self._shown is not None else None
+        return self.offer.spec if self.offer is not None else None
+
+    @property
+    def offer(self) -> Offer | None:
+        """What is chosen."""
+        return next((o for o in self._offers if (o.spec.id, o.model) == self._shown), None)
 
     @property
     def model_id(self) -> str:
         """The chosen model's id; empty where there is none."""
         return self._shown[1] if self._shown is not None else ""
 
-    def fill(self, models: Sequence[Offer], wanted: tuple[str, str] | None = None) -> None:
+    def fill(self, offers: Sequence[Offer], wanted: tuple[str, str] | None = None) -> None:
         """Offer these. The chosen one stays if it is there; `wanted` (family, model) goes first."""
         before = wanted or self._shown
-        self._families = {offer.spec.id: offer.spec for offer in models}
+        self._offers = tuple(offers)
+        groups = [(spec, list(of)) for spec, of in groupby(offers, key=lambda o: o.spec)]
         self.blockSignals(True)
         self.clear()
-        for offer in models:
-            self.addItem(offer.title, (offer.spec.id, offer.model))
+        for spec, of in groups:
+            if len(groups) > 1:
+                self._add_heading(QCoreApplication.translate("families", spec.title))
+            for offer in of:
+                self.addItem(offer.title, (spec.id, offer.model))
         self.blockSignals(False)
-        self.setVisible(self.count() > 0)
+        self.setVisible(bool(offers))
+        view = self.view()
+        if view is not None:  # as wide as its longest line, whatever there is room for above
+            view.setMinimumWidth(min(420, view.sizeHintForColumn(0) + 32))
         if before is None or not self.choose(*before):
-            self.setCurrentIndex(0 if self.count() else -1)
+            first = offers[0] if offers else None
+            if first is None or not self.choose(first.spec.id, first.model):
+                self.setCurrentIndex(-1)
         self._changed()
 
     def choose(self, family: str, model: str) -> bool:
@@ -78,6 +83,18 @@ class ModelChooser(QComboBox):
                 return True
         return False
 
+    def _add_heading(self, words: str) -> None:
+        """A line that cannot be chosen, above the models of a family."""
+        self.addItem(words)
+        rows = self.model()
+        item = rows.item(self.count() - 1) if isinstance(rows, QStandardItemModel) else None
+        if item is not None:
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+            font = self.font()
+            font.setPixelSize(theme.SMALL)
+            font.setWeight(QFont.Weight.DemiBold)
+            item.setFont(font)
+
     def _at(self, row: int) -> tuple[str, str] | None:
         data = self.itemData(row)  # Qt may give a tuple back as a list
         return (str(data[0]), str(data[1])) if data else None
@@ -86,4 +103,13 @@ class ModelChooser(QComboBox):
         now = self._at(self.currentIndex()) if self.currentIndex() >= 0 else None
         if now != self._shown:
             self._shown = now
+            self._tell()
             self.chosen.emit()
+
+    def _tell(self) -> None:
+        offer = self.offer
+        words = self.tr("Model")
+        if offer is not None:
+            family = QCoreApplication.translate("families", offer.spec.title)
+            words = f"{offer.title}\n{family}"
+        self.setToolTip(words)

@@ -11,11 +11,12 @@ class PromptEdit(QPlainTextEdit):
     """Plain text that grows with what is written, within `least` and `most` lines."""
 
     submitted = Signal()
-    """Ctrl+Return was pressed: make it."""
+    """Ctrl+Return was pressed, or in a conversation Return: make it."""
 
     def __init__(self, parent: QWidget | None = None, *, least: int = 2, most: int = 7) -> None:
         super().__init__(parent)
         self._least, self._most = least, most
+        self._enter = False
         self.setObjectName("prompt")
         self.setAccessibleName(self.tr("Prompt"))
         # Tab is for getting on with it, not for writing tabs.
@@ -32,6 +33,10 @@ class PromptEdit(QPlainTextEdit):
         """Be at least this high."""
         self._least = lines
         self._fit()
+
+    def set_enter(self, sends: bool) -> None:
+        """Whether Return alone sends it, and Shift+Return makes a new line."""
+        self._enter = sends
 
     def set_text(self, text: str) -> None:
         """Replace everything, in a way that Ctrl+Z can undo."""
@@ -51,9 +56,10 @@ class PromptEdit(QPlainTextEdit):
         return QSize(320, self.height())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if (
-            event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-            and event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        plain = self._enter and held == Qt.KeyboardModifier.NoModifier
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (
+            plain or held & Qt.KeyboardModifier.ControlModifier
         ):
             self.submitted.emit()
             event.accept()
