@@ -32,6 +32,8 @@ class FamilySpec:
     """Glob patterns, relative to the model's folder, each of which must match a file."""
     tags: tuple[str, ...] = ()
     """Words that the model card's tags or pipeline_tag must hold, all of them."""
+    any_tags: tuple[str, ...] = ()
+    """Words of which the card must hold at least one; empty asks for none."""
     without_tags: tuple[str, ...] = ()
     """Words that the model card must not hold."""
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

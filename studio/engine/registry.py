@@ -42,6 +42,9 @@ class Family(Protocol):
 FAMILIES: tuple[Entry, ...] = (
     Entry("text.chat", "text", "studio.engine.text.chat"),
     Entry("image.diffusion", "image", "studio.engine.image.diffusion"),
+    Entry("image.upscale", "image", "studio.engine.image.upscale"),
+    Entry("image.background", "image", "studio.engine.image.background"),
+    Entry("image.map", "image", "studio.engine.image.maps"),
     Entry("audio.tune", "audio", "studio.engine.audio.tune"),
 )
 

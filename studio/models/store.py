@@ -153,6 +153,8 @@ def fits(spec: FamilySpec, model: InstalledModel) -> bool:
     words = {*model.tags, model.pipeline_tag}
     if not words.issuperset(spec.tags) or words.intersection(spec.without_tags):
         return False
+    if spec.any_tags and not words.intersection(spec.any_tags):
+        return False
     return all(any(p.is_file() for p in model.path.glob(need)) for need in spec.needs)
 
 

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.core.controls import Value
-from tests.engine import tiny_audio, tiny_image, tiny_text
+from tests.engine import tiny_audio, tiny_image, tiny_onegraph, tiny_text
+
+
+def no_inputs(folder: Path) -> Mapping[str, Path]:
+    """Most families need no file to go in."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -16,10 +21,17 @@ class Tiny:
 
     make: Callable[[Path], Path]
     values: Mapping[str, Value]
+    inputs: Callable[[Path], Mapping[str, Path]] = no_inputs
+    """Writes the files that go in, into a folder, and gives them by their names."""
 
 
 TINY: dict[str, Tiny] = {
     "text.chat": Tiny(tiny_text.make, {"prompt": "a fox", "length": 20}),
     "image.diffusion": Tiny(tiny_image.make, {"prompt": "a fox", "steps": 2, "count": 2}),
+    "image.upscale": Tiny(
+        tiny_onegraph.make_upscaler, {"prompt": "disc", "tile": 32}, tiny_onegraph.inputs
+    ),
+    "image.background": Tiny(tiny_onegraph.make_cutter, {"prompt": "disc"}, tiny_onegraph.inputs),
+    "image.map": Tiny(tiny_onegraph.make_seer, {"prompt": "disc"}, tiny_onegraph.inputs),
     "audio.tune": Tiny(tiny_audio.make, {"prompt": "a jig in G"}),
 }
