@@ -25,6 +25,10 @@ class Tokenizer(Protocol):
         """Ids of a person's words: nothing in them is taken for a special token."""
         ...
 
+    def encode_on(self, text: str) -> list[int]:
+        """Like `encode_plain`, for words that follow on others: no space is put before them."""
+        ...
+
     def without_markers(self, text: str) -> str:
         """A person's words without what would be read as a special token."""
         ...
@@ -45,10 +49,11 @@ class Tokenizer(Protocol):
 class JsonTokenizer:
     """A `tokenizer.json` through the tokenizers library, which is imported in 30 ms."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: Path | str) -> None:
+        """`source`: the file, or the text that would stand in it."""
         from tokenizers import Tokenizer as Rust
 
-        text = path.read_text("utf-8")
+        text = source if isinstance(source, str) else source.read_text("utf-8")
         self._rendered = Rust.from_str(text)
         self._plain = Rust.from_str(text)
         self._plain.encode_special_tokens = True
@@ -62,6 +67,14 @@ class JsonTokenizer:
 
     def encode_plain(self, text: str) -> list[int]:
         return list(self._plain.encode(text, add_special_tokens=False).ids)
+
+    def encode_on(self, text: str) -> list[int]:
+        # SentencePiece puts a space before what it is given, where the text has its own.
+        if text[:1] == " " and self.encode_plain("a") == self.encode_plain(" a"):
+            text = text[1:]
+        elif text[:1] == " " and self._puts_space():
+            text = text[1:]
+        return self.encode_plain(text)
 
     def without_markers(self, text: str) -> str:
         markers = [
