@@ -7,6 +7,7 @@ standard input and writes into FOLDER; it ends when that pipe is closed, finishe
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -155,7 +156,7 @@ def _dynamo(architecture: Architecture, module: torch.nn.Module, example: Any) -
         opset_version=OPSET,
         input_names=list(architecture.inputs),
         output_names=list(architecture.outputs),
-        dynamic_shapes=shapes,
+        dynamic_shapes=(shapes,) if _takes_any_number(module) else shapes,
         optimize=False,
         verbose=False,
     )
@@ -168,6 +169,12 @@ def _dynamo(architecture: Architecture, module: torch.nn.Module, example: Any) -
                 LOCATION, 0, 0, value.const_value.dtype, shape=value.const_value.shape, name=name
             )
     return onnx_ir.to_proto(program.model)
+
+
+def _takes_any_number(module: torch.nn.Module) -> bool:
+    """Whether `forward` gathers its inputs by a star: torch.export nests their shapes then."""
+    kinds = [p.kind for p in inspect.signature(module.forward).parameters.values()]
+    return kinds == [inspect.Parameter.VAR_POSITIONAL]
 
 
 def _outside(model: Any, state: dict[str, torch.Tensor]) -> dict[str, dict[str, Any]]:
