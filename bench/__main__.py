@@ -1,32 +1,47 @@
-"""`python -m bench [PART]…`: every part in a process of its own, one after the other."""
+"""`python -m bench [--keep] [PART]…`: every part in a process of its own, one after the other.
+
+With --keep the figures go into docs/benchmarks.md, where each part stands as it was last run.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
-PARTS = ("text", "image", "load", "library", "window", "smooth")
+from bench import pages, report
+
+PARTS = ("text", "loop", "image", "diffusion", "load", "speech", "music", "library", "window")
+PARTS += ("smooth",)
 
 
 def main() -> int:
     """Run the parts named, or all of them; the number of parts that failed."""
-    wanted = sys.argv[1:] or list(PARTS)
+    keep = "--keep" in sys.argv[1:]
+    wanted = [a for a in sys.argv[1:] if a != "--keep"] or list(PARTS)
     unknown = [p for p in wanted if p not in PARTS]
     if unknown:
         print(f"There is no part called {unknown[0]}. There are: {', '.join(PARTS)}.")
         return 2
-    env = {
-        **os.environ,
-        "ORT_DISABLE_TELEMETRY": "1",
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-    }
     failed = 0
-    for part in wanted:
-        print(f"\n== {part}", flush=True)
-        failed += subprocess.call([sys.executable, "-m", f"bench.{part}"], env=env) != 0
+    with tempfile.TemporaryDirectory() as folder:
+        for part in wanted:
+            rows = Path(folder, f"{part}.jsonl")
+            env = {
+                **os.environ,
+                report.ROWS: str(rows),
+                "ORT_DISABLE_TELEMETRY": "1",
+                "HF_HUB_OFFLINE": "1",
+                "TOKENIZERS_PARALLELISM": "false",
+                "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+            }
+            print(f"\n== {part}", flush=True)
+            fault = subprocess.call([sys.executable, "-m", f"bench.{part}"], env=env) != 0
+            failed += fault
+            if keep and not fault and rows.exists():
+                pages.keep(part, rows.read_text("utf-8").splitlines())
     return failed
 
 

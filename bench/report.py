@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROWS = "TRIPTYCH_BENCH_ROWS"
+"""The environment variable that names the file in which rows are kept, a JSON object a line."""
 
 
-def rate(what: str, unit: str, ours: float, peers: dict[str, float]) -> None:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure beside a peer's; `ratio` above 1 means that ours is better."""
+
+    what: str
+    unit: str
+    ours: float
+    peer: str
+    theirs: float
+    ratio: float
+    bar: float | None = None
+    """The ratio that was asked for."""
+    note: str = ""
+
+
+def rate(
+    what: str, unit: str, ours: float, peers: dict[str, float], bars: dict[str, float] | None = None
+) -> None:
     """More is better: ours, then each peer and how many times faster ours is."""
     for peer, value in peers.items():
-        print(f"{what:<44} {ours:10.2f} {unit:<9} {peer:<26} {value:10.2f}  x{ours / value:.2f}")
+        _tell(Row(what, unit, ours, peer, value, ours / value, (bars or {}).get(peer)))
 
 
-def duration(what: str, ours: float, peers: dict[str, float]) -> None:
+def duration(
+    what: str, ours: float, peers: dict[str, float], bars: dict[str, float] | None = None
+) -> None:
     """Seconds, less is better: ours, then each peer and how many times faster ours is."""
     for peer, value in peers.items():
-        print(f"{what:<44} {ours:10.4f} s         {peer:<26} {value:10.4f}  x{value / ours:.2f}")
+        _tell(Row(what, "s", ours, peer, value, value / ours, (bars or {}).get(peer)))
+
+
+def _tell(row: Row) -> None:
+    bar = "" if row.bar is None else f"  (bar x{row.bar:.2f})"
+    print(
+        f"{row.what:<46} {row.ours:10.3f} {row.unit:<9} {row.peer:<28} {row.theirs:10.3f}"
+        f"  x{row.ratio:.2f}{bar}",
+        flush=True,
+    )
+    place = os.environ.get(ROWS)
+    if place:
+        with Path(place).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(row)) + "\n")
 
 
 def best(call: Callable[[], object], times: int = 3) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -92,3 +93,9 @@ def test_the_starter_models_are_whole_and_small() -> None:
         assert (folder / "README.md").read_text("utf-8").startswith("---\n")
         assert not [p for p in folder.rglob("*") if p.suffix in {".bin", ".pt", ".pth", ".ckpt"}]
     assert sum(p.stat().st_size for p in models.rglob("*") if p.is_file()) < 60 << 20
+
+
+def test_the_readme_lists_the_families_that_there_are() -> None:
+    filled = runpy.run_path(str(ROOT / "packaging" / "families.py"))["filled"]
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert filled(readme) == readme, "python packaging/families.py brings it up to date"

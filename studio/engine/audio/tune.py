@@ -176,6 +176,8 @@ SPEC = FamilySpec(
     needs=("genai_config.json",),
     tags=("abc-notation",),
     outputs=(".wav", ".mid", ".abc"),
+    models="Triptych's own tune model, and other language models that write ABC notation",
+    proved="the starter model itself",
     examples=(
         Example("A slow waltz", {"prompt": "A slow sad waltz in D minor on the flute"}),
         Example("A merry jig", {"prompt": "A merry jig in G on the fiddle"}),
