@@ -18,6 +18,8 @@ QToolTip { background: $raised; color: $text; border: 1px solid $control; paddin
 
 QFrame[card="true"] { background: $surface; border: 1px solid $line; border-radius: 12px; }
 QFrame[card="flat"] { background: $surface; border: none; border-radius: 12px; }
+QFrame[turn="user"] { background: $raised; border: none; border-radius: 12px; }
+QFrame[turn="assistant"] { background: transparent; border: none; }
 QFrame[line="h"] { background: $line; border: none; min-height: 1px; max-height: 1px; }
 QFrame[line="v"] { background: $line; border: none; min-width: 1px; max-width: 1px; }
 

@@ -176,17 +176,19 @@ class CreatePane(PaneFrame):
         files: Mapping[str, Path] | None = None,
         *,
         keep: bool = False,
-    ) -> None:
+    ) -> bool:
         """Queue a job of the chosen family and model; a notice says where that cannot be.
 
         `keep`: these are the values of the form, to be there again at the next start.
         """
         spec = self.chooser.spec
         if spec is None:
-            return
+            return False
         recipe = Recipe(self.kind, spec.id, self.chooser.model_id, seed, dict(values))
-        if self._queue(recipe, files or {}) and keep:
+        queued = self._queue(recipe, files or {})
+        if queued and keep:
             self._remember(recipe)
+        return queued
 
     def again(self) -> None:
         """What is shown, once more with another seed."""

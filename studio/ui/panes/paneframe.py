@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 from PySide6.QtCore import QEvent, QSize, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -51,12 +52,16 @@ class PaneFrame(QFrame):
         self.setObjectName(f"{self.kind}-pane")
         self.setProperty("card", True)
         self.setMinimumWidth(340)
+        self.setAcceptDrops(True)
         self.work = Background(self)
         self.chooser = ModelChooser()
         self.composer = Composer(self.make_words())
         self.empty = EmptyState(self.picture)
         self.stage = QStackedWidget()
         self.stage.addWidget(self.empty)
+        self.foot = QWidget()
+        """Below the result, whatever is shown there; empty and hidden but for a conversation."""
+        self.foot.hide()
         self.result = self.build_result()
         self.stage.addWidget(self.result)
         self.history = HistoryStrip()
@@ -107,6 +112,28 @@ class PaneFrame(QFrame):
         # The same for each, so that panes side by side are equally wide.
         return SIZE
 
+    def wants(self, path: Path) -> bool:
+        """Whether a file that is dropped here goes into the form; else it is for the window."""
+        return False
+
+    def take_file(self, path: Path) -> None:
+        """A file that `wants` has said yes to was dropped here."""
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        path = _dropped(event)
+        if path is not None and self.wants(path):
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _dropped(event)
+        if path is not None and self.wants(path):
+            event.acceptProposedAction()
+            self.take_file(path)
+        else:
+            event.ignore()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         wide = self.width() >= WIDE
@@ -142,9 +169,16 @@ class PaneFrame(QFrame):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
         column.addWidget(self.stage, 1)
+        column.addWidget(self.foot)
         column.addWidget(self.history)
         return right
 
     def _draw_mark(self) -> None:
         drawn = icon(self.picture, "accent_text")
         self._mark.setPixmap(drawn.pixmap(QSize(18, 18), self.devicePixelRatioF()))
+
+
+def _dropped(event: QDropEvent) -> Path | None:
+    """The one file that is dropped; None for several, which are no input."""
+    urls = event.mimeData().urls()
+    return Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None

@@ -1,4 +1,4 @@
-"""The pane for texts: written as one watches, then one's own to edit and to go on from."""
+"""The pane for texts: written as one watches, then one's own; or said in a conversation."""
 
 from __future__ import annotations
 
@@ -23,9 +23,20 @@ from studio.core.messages import Preview, TextPreview
 from studio.core.recipe import Recipe
 from studio.library import Item
 from studio.ui import theme
+from studio.ui.conversation import (
+    CHAT,
+    HISTORY,
+    Turn,
+    as_markdown,
+    asked,
+    history_of,
+    is_chat,
+    turns_of,
+)
 from studio.ui.draft import Draft, DraftFile, keep_draft
 from studio.ui.engine import JobView
 from studio.ui.panes.create import CreatePane
+from studio.ui.panes.talk import Talk
 from studio.ui.widgets.buttons import Well, menu_tool, quiet, tool
 from studio.ui.widgets.savemenu import SaveMenu
 from studio.ui.widgets.textview import TextView
@@ -37,7 +48,7 @@ START = "start"
 
 
 class TextPane(CreatePane):
-    """Stories, fables, poems and rhymes."""
+    """Stories, poems and whatever else is written; with a chat model, conversations."""
 
     kind: Kind = "text"
     picture = "type"
@@ -50,6 +61,8 @@ class TextPane(CreatePane):
         return self.tr("Write")
 
     def idle_words(self) -> str:
+        if self.chatting:
+            return self.tr("Say something below, and the model answers.")
         return self.tr("Write a wish above, or begin with one of these.")
 
     def build_result(self) -> QWidget:
@@ -67,6 +80,18 @@ class TextPane(CreatePane):
         inside = QVBoxLayout(well)
         inside.setContentsMargins(2, 2, 2, 2)
         inside.addWidget(self.pages)
+        self.talk = Talk(self.foot)
+        self.talk.edit_wanted.connect(self._edit_turn)
+        self.talk.edit_ended.connect(lambda: self.composer.prompt.set_text(""))
+        self.talk.again_wanted.connect(self._say_again)
+        self.talk.copy_wanted.connect(self._copied)
+        self.sheets = QStackedWidget()
+        self.sheets.addWidget(well)
+        self.sheets.addWidget(self.talk)
+        self.chatting = False
+        """The form is set to a conversation: what is written is said, and answered."""
+        self._said = ""
+        """What was said last, to be there again where it cannot be answered."""
 
         self.go_on = quiet("continue", "corner-down-right", self.tr("Continue"), self.continue_)
         self.go_on.setToolTip(self.tr("Go on from the cursor, or from the end"))
@@ -100,6 +125,7 @@ class TextPane(CreatePane):
         bar.addWidget(self.keep_button)
         bar.addStretch(1)
         bar.addWidget(self.words)
+        bar.addWidget(self.talk.meter)
         bar.addSpacing(theme.HAIR)
         for button in (self.copy, self.save, self.send):
             bar.addWidget(button)
@@ -107,8 +133,9 @@ class TextPane(CreatePane):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
-        column.addWidget(well, 1)
+        column.addWidget(self.sheets, 1)
         column.addLayout(bar)
+        self.composer.changed.connect(self._mind_mode)
         self._drafts = DraftFile(self.studio.paths.data / "draft.json")
         self._pause = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._pause.timeout.connect(self._typed)
@@ -118,40 +145,165 @@ class TextPane(CreatePane):
             app.aboutToQuit.connect(self._quitting)
         self._recover()
         self._streamed = ""
+        self._answering: tuple[Turn, ...] = ()
+        """What the model answers now, where it is a conversation."""
         self._stopped: Recipe | None = None
         self._loading = 0
         return page
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.words.setVisible(self.roomy)
+        self._show_buttons()
+
+    # The conversation
+
+    def primary(self) -> None:
+        if not (self.chatting and self._learned):
+            super().primary()
+            return
+        wish = self.composer.prompt.text()
+        if self.busy or not wish.strip():  # the answer comes before the next question
+            return
+        self._said = wish
+        values = {**self.composer.values(), HISTORY: history_of(self.talk.turns)}
+        self.composer.seed.roll()
+        files = self.composer.files()
+        if self.submit(values, self.composer.seed.value(), files, keep=True):
+            self.composer.prompt.set_text("")
+
+    def clear(self) -> None:
+        """A new chat keeps the settings of the last one."""
+        if not self.chatting:
+            super().clear()
+            return
+        self.leave()
+        self.talk.show_turns((), "")
+        self.talk.tell_context({})
+        self.items, self.view = (), "empty"
+        self.composer.prompt.set_text("")
+        self.show_view()
+        self.focus_prompt()
+
+    def open_item(self, item: Item) -> None:
+        super().open_item(item)
+        if is_chat(item.recipe):
+            self.composer.prompt.set_text("")
+
+    def apply_recipe(self, recipe: Recipe) -> None:
+        super().apply_recipe(recipe)
+        if recipe.kind == self.kind and is_chat(recipe) and self.chatting:
+            before = turns_of(recipe.values.get(HISTORY, ""))
+            self.leave()
+            self.items, self.view = (), "items" if before else "empty"
+            self._show_turns(before)
+            self.show_view()
+
+    def _mind_mode(self) -> None:
+        """Stand as the form's kind of text wants it: with the prompt above, or below a chat."""
+        spec = self.chooser.spec
+        able = spec is not None and spec.control(HISTORY) is not None
+        chatting = able and self.composer.form.values().get("kind") == CHAT
+        if chatting == self.chatting:
+            return
+        self.chatting = chatting
+        self.composer.set_placeholder(self.tr("Say something") if chatting else None)
+        if chatting:
+            self.composer.lend(self.talk.entry, self.talk.below)
+            self.composer.set_make(self.tr("Send"), "send")
+        else:
+            self.composer.take_back()
+            self.composer.set_make(self.make_words())
+        self.foot.setVisible(chatting)
+        words = self.tr("New chat") if chatting else self.tr("Start anew")
+        self.anew.setToolTip(words)
+        self.anew.setAccessibleName(words)
+        self.empty.set_examples(() if chatting or spec is None else spec.examples)
+        if self.view == "items" and self._is_talk() != chatting:
+            self.leave()
+            self.items, self.view = (), "empty"
+        if not self._is_talk():
+            self.talk.show_turns((), "")
+            self.talk.tell_context({})
+        self.show_view()
+        self._tell()
+
+    def show_view(self) -> None:
+        super().show_view()
+        if self.chatting:
+            self.composer.make_room(True)
+        self._show_buttons()
+
+    def _is_talk(self) -> bool:
+        """Whether what is shown is a conversation."""
+        return self.view != "empty" and self.sheets.currentWidget() is self.talk
+
+    def _author(self) -> str:
+        offer = self.chooser.offer
+        return offer.title if offer is not None else self.tr("Model")
+
+    def _show_turns(self, turns: Sequence[Turn]) -> None:
+        self.sheets.setCurrentWidget(self.talk)
+        self.talk.show_turns(turns, self._author())
+        self._show_buttons()
+
+    def _edit_turn(self, words: str) -> None:
+        self.composer.prompt.set_text(words)
+        self.focus_prompt()
+
+    def _say_again(self, number: int) -> None:
+        """Have a turn of the model said once more, with another seed; what came after it goes."""
+        turns = self.talk.view.turns[:number]
+        if self.busy or not turns or turns[-1].role != "user":
+            return
+        values = {**self.composer.values(), "prompt": turns[-1].content}
+        self.composer.seed.set_locked(False)
+        self._said = ""
+        self.submit({**values, HISTORY: history_of(turns[:-1])}, self.composer.seed.roll())
 
     # Live
 
     def live_begin(self, job: JobView) -> None:
         self._streamed = ""
-        self.live.begin()
+        self._answering = asked(job.recipe) if is_chat(job.recipe) else ()
+        if not self._answering:
+            self.live.begin()
 
     def live_preview(self, preview: Preview) -> None:
         if isinstance(preview, TextPreview):
             self._streamed += preview.text
-            self.live.append_text(preview.text)
+            if not self._answering:
+                self.live.append_text(preview.text)
+            elif self.view == "live":
+                self.talk.view.append_text(preview.text)
 
     def show_live(self) -> None:
-        self.pages.setCurrentWidget(self.live)
-        self.live.counted.emit(self.live.count())
+        if self._answering:
+            self.sheets.setCurrentWidget(self.talk)
+            self.talk.begin(self._answering, self._author())
+            self.talk.view.append_text(self._streamed)
+        else:
+            self.sheets.setCurrentIndex(0)
+            self.pages.setCurrentWidget(self.live)
+            self.live.counted.emit(self.live.count())
         self._show_buttons()
 
     def live_rest(self, recipe: Recipe) -> bool:
         """What was written until Stop is a text as well: keep it, and let it be gone on from."""
         text, self._streamed = self._streamed, ""
+        if is_chat(recipe) and not text.strip():
+            if self.chatting and not self.composer.prompt.text():
+                self.composer.prompt.set_text(self._said)  # it was not answered
+            return False
         if not text.strip() or text.strip() == str(recipe.values.get(START, "")).strip():
             return False
         shown = self.view == "live"
         self._stopped = recipe
         if shown:
             self.items, self.view = (), "items"
-            self._put(text)
+            if is_chat(recipe):
+                self._show_turns((*asked(recipe), Turn("assistant", text)))
+            else:
+                self._put(text)
             self.show_view()
         self._keep_new(recipe, text, shown)
         return True
@@ -167,6 +319,10 @@ class TextPane(CreatePane):
         self.items = (item,)
         self._loading += 1
         turn = self._loading
+        if is_chat(item.recipe):
+            self._open_talk(item, turn)
+            return
+        self.sheets.setCurrentIndex(0)
         at = self.live.verticalScrollBar().value() if self.live.writing else 0
         if self.live.writing:
             self.live.end()
@@ -180,11 +336,29 @@ class TextPane(CreatePane):
         library = self.studio.library
         self.work.run(lambda: library.text(item), put, self.complain)
 
+    def _open_talk(self, item: Item, turn: int) -> None:
+        """Show the whole conversation of which the item is the last turn."""
+        before, library = asked(item.recipe), self.studio.library
+        if self.talk.view.writing and self.talk.view.turns == before:
+            self._show_turns((*before, Turn("assistant", self._streamed)))
+
+        def put(text: str) -> None:
+            if turn == self._loading:
+                self._show_turns((*before, Turn("assistant", text.removesuffix("\n"))))
+                self.talk.tell_context(item.summary)
+                self._show_buttons()
+
+        self.work.run(lambda: library.text(item), put, self.complain)
+
     def leave(self) -> None:
         self.keep()
         self._loading += 1
 
     def words_shown(self) -> str:
+        if self._is_talk():
+            view = self.talk.view
+            last = next((t.content for t in reversed(view.turns) if t.role == "assistant"), "")
+            return view.live_text() or last
         return self.live.text() if self.view == "live" else self.text.text()
 
     def keep(self) -> None:
@@ -290,19 +464,30 @@ class TextPane(CreatePane):
         )
 
     def _copy(self) -> None:
+        if self._is_talk():
+            turns = self.talk.view.turns
+            self._copied(as_markdown(turns, self.tr("You"), self._author()))
+            return
         chosen = self.text.textCursor().selection().toPlainText() if self.view == "items" else ""
-        QApplication.clipboard().setText(chosen or self.words_shown())
+        self._copied(chosen or self.words_shown())
+
+    def _copied(self, words: str) -> None:
+        QApplication.clipboard().setText(words)
         self.composer.set_status(self.tr("Copied"))
 
-    def _edited(self, dirty: bool) -> None:
-        # One takes the other's place: there is not room for both in a narrow pane.
-        self.keep_button.setVisible(dirty)
-        self.once_more.setVisible(not dirty)
+    def _edited(self, _dirty: bool) -> None:
+        self._show_buttons()
 
     def _count(self, words: int) -> None:
         self.words.setText(self.tr("{n} words").format(n=words))
 
     def _show_buttons(self) -> None:
-        kept = self.view == "items"
+        kept, talk = self.view == "items", self._is_talk()
         for button in (self.go_on, self.once_more, self.save):
             button.setEnabled(kept)
+        # Of two, one takes the other's place: there is not room for both in a narrow pane.
+        self.once_more.setVisible(talk or not self.text.dirty)
+        self.keep_button.setVisible(not talk and self.text.dirty)
+        self.go_on.setVisible(not talk)
+        self.words.setVisible(not talk and self.roomy)
+        self.talk.meter.setVisible(talk and bool(self.talk.meter.text()))

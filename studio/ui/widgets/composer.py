@@ -45,6 +45,7 @@ class Composer(QWidget):
     def __init__(self, make: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._make = make
+        self._picture = "wand-sparkles"
         self._busy = False
         self._ready = False
         self._reason = ""
@@ -181,9 +182,9 @@ class Composer(QWidget):
         self._placeholder = words
         self._hint()
 
-    def set_make(self, words: str) -> None:
+    def set_make(self, words: str, picture: str = "wand-sparkles") -> None:
         """What stands on the primary button."""
-        self._make = words
+        self._make, self._picture = words, picture
         self._show()
 
     @property
@@ -382,7 +383,7 @@ class Composer(QWidget):
             words, picture, kind = self.tr("Stop"), "square", ""
         else:
             words = self._make if self._ready or not self._reason else self._reason
-            picture, kind = "wand-sparkles", "primary"
+            picture, kind = self._picture, "primary"
         role: Role = "on_accent" if self._ready and not self._busy else "text"
         self.button.setText(" " + words)  # the style leaves too little room behind the icon
         self.button.setAccessibleName(words)
@@ -393,7 +394,8 @@ class Composer(QWidget):
             self.button.setProperty("kind", kind)
             self.button.style().unpolish(self.button)
             self.button.style().polish(self.button)
-        self.queue.setVisible(self._busy)
+        # Nobody talks on before the answer is there.
+        self.queue.setVisible(self._busy and not self._apart)
         self.bar.setVisible(self._busy)
         if not self._busy:
             self.set_status()
