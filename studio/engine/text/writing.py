@@ -1,0 +1,197 @@
+"""A text grown token by token by any model that goes on from tokens, until its page is full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from studio.core.controls import Number, Value
+from studio.core.messages import Progress, Step, TextPreview
+from studio.engine.text.page import OVERRUN, Page
+from studio.engine.tokenizer import Detokenizer, Tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+LOADED, READ, WRITTEN = 0.05, 0.15, 0.98
+"""How far the job is when the model is loaded, the prompt read, the text written."""
+
+MOST_TOKENS_A_WORD = 4
+"""Where a text needs more than this, for instance in a script new to the model, it is cut."""
+
+CALLS = 8
+"""Calls after which a prompt counts as half read; nobody knows how many there will be."""
+
+SAMPLING = (
+    Number(
+        name="temperature",
+        label="Temperature",
+        default=0.8,
+        minimum=0,
+        maximum=2,
+        step=0.05,
+        folded=True,
+        help="Low is predictable, high is daring. 0 always takes the most probable word.",
+    ),
+    Number(
+        name="top_p",
+        label="Top-p",
+        default=0.95,
+        minimum=0.05,
+        maximum=1,
+        step=0.05,
+        folded=True,
+        help="Only the most probable tokens that together have this probability.",
+    ),
+    Number(
+        name="min_p",
+        label="Min-p",
+        default=0.05,
+        minimum=0,
+        maximum=1,
+        step=0.01,
+        folded=True,
+        help="Only tokens at least this probable beside the most probable one.",
+    ),
+    Number(
+        name="repetition_penalty",
+        label="Repetition penalty",
+        default=1.05,
+        minimum=1,
+        maximum=2,
+        step=0.01,
+        folded=True,
+        help="Above 1, what was just said becomes less probable.",
+    ),
+)
+"""The settings of a sampler, which `chosen` reads."""
+
+
+def chosen(values: Mapping[str, Value]) -> dict[str, float]:
+    """The sampler's settings out of a recipe's values."""
+    return {control.name: float(values[control.name]) for control in SAMPLING}
+
+
+class Generate(Protocol):
+    """Tokens after a prompt: None while it is read, then ids until the model ends the text."""
+
+    def __call__(
+        self,
+        ids: Sequence[int],
+        *,
+        seed: int,
+        max_new_tokens: int,
+        history: Sequence[int],
+        first: npt.NDArray[np.intp] | None,
+    ) -> Iterator[int | None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model goes on from: ids that always stand before, and what was written already."""
+
+    wish: tuple[int, ...]
+    written: tuple[int, ...]
+    spaced: bool = False
+    """The text ends in a space, which belongs to the token that comes."""
+
+
+class Stop:
+    """Ends a text before the first of some strings, wherever the pieces break."""
+
+    def __init__(self, strings: Sequence[str]) -> None:
+        self._strings = [s for s in strings if s]
+        self._held = ""
+        self.met = False
+
+    def push(self, piece: str) -> str:
+        """What can be shown of the text so far: nothing that may yet be part of a string."""
+        self._held += piece
+        ends = [at for at in (self._held.find(s) for s in self._strings) if at >= 0]
+        if ends:
+            self.met = True
+            shown, self._held = self._held[: min(ends)], ""
+            return shown
+        kept = max(
+            (n for s in self._strings for n in range(1, len(s)) if self._held.endswith(s[:n])),
+            default=0,
+        )
+        cut = len(self._held) - kept
+        shown, self._held = self._held[:cut], self._held[cut:]
+        return shown
+
+    def rest(self) -> str:
+        """What was held back when the text ended of itself."""
+        shown, self._held = self._held, ""
+        return shown
+
+
+def write(
+    generate: Generate,
+    tokenizer: Tokenizer,
+    context: int,
+    prompt: Prompt,
+    page: Page,
+    *,
+    seed: int,
+    length: int,
+    stop: Sequence[str] = (),
+    since: float = LOADED,
+    until: float = WRITTEN,
+) -> Iterator[Step]:
+    """Let the page grow until it is full or the model ends the text.
+
+    Where the context is full before, the model reads the wish and the end of the text again and
+    goes on from there: a small context makes no short text, only a forgetful one.
+    """
+    most = MOST_TOKENS_A_WORD * (length + OVERRUN)
+    room = context - len(prompt.wish)
+    written = list(prompt.written)
+    first = None
+    if prompt.spaced and len(spaced := tokenizer.spaced()):
+        first = spaced
+    reader, ending = Detokenizer(tokenizer, written or prompt.wish), Stop(stop)
+    reading = since + 0.1 * (until - since)
+    done, tokens, turn = since, 0, 0
+    while tokens < most:
+        # Room for what is still to come, but at least half of it for what was written.
+        kept = written[-(room - min(most - tokens, room // 2)) :]
+        ids = [*prompt.wish, *kept]
+        limit = min(most, tokens + context - len(ids))
+        calls = 0
+        for token in generate(
+            ids,
+            seed=(seed + turn) % 2**32,
+            max_new_tokens=most - tokens,
+            history=written,
+            first=first,
+        ):
+            if token is None:
+                calls += 1
+                if turn == 0:
+                    done = since + (reading - since) * calls / (calls + CALLS)
+                yield Progress("reading", 0, 1, done)
+                continue
+            first = None
+            tokens += 1
+            written.append(token)
+            grown = page.add(ending.push(reader.push(token)))
+            if grown:
+                yield TextPreview(grown)
+            part = min(1.0, max(page.words / length, tokens / most))
+            done = max(done, reading + (until - reading) * part)
+            yield Progress("writing", min(page.words, length), length, done)
+            if page.full or ending.met:
+                return
+        if tokens < limit:
+            # The model has ended the text.
+            grown = page.add(ending.rest())
+            if grown:
+                yield TextPreview(grown)
+            return
+        turn += 1
+    rest = page.add(ending.rest()) + page.cut()
+    if rest:
+        yield TextPreview(rest)
