@@ -131,6 +131,9 @@ class AudioPreview:
     peaks: bytes
     total_seconds: float
     """How long the whole will be, as far as is known."""
+    samples: bytes = b""
+    """The sound itself, where it can be heard as it comes: 16 bits, one channel, little-endian."""
+    sample_rate: int = 0
 
 
 Preview = TextPreview | ImagePreview | AudioPreview

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Literal
 
 from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
@@ -275,8 +276,13 @@ def _join_text(old: Report, new: Report) -> Report:
 def _join_sound(old: Report, new: Report) -> Report:
     assert isinstance(old.news, AudioPreview)
     assert isinstance(new.news, AudioPreview)
-    peaks = old.news.peaks + new.news.peaks
-    return Report(old.job, AudioPreview(new.news.rate, peaks, new.news.total_seconds))
+    joined = replace(
+        new.news,
+        peaks=old.news.peaks + new.news.peaks,
+        samples=old.news.samples + new.news.samples,
+        sample_rate=new.news.sample_rate or old.news.sample_rate,
+    )
+    return Report(old.job, joined)
 
 
 def _obituary(exit_code: int | None) -> Failed:
