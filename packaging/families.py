@@ -1,4 +1,4 @@
-"""Writes the list of families into the README, from the registry: `python packaging/families.py`."""
+"""Writes the list of families in the README, from the registry: `python packaging/families.py`."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from studio.cli.errand import BrokenError
 from studio.cli.words import in_words
 from studio.core.errors import StudioError
 from studio.core.family import KINDS
+from studio.core.files import from_system
 
 OK, OURS, THEIRS, INTERRUPTED = 0, 1, 2, 130
 
@@ -78,7 +78,7 @@ def run(argv: Sequence[str]) -> int:
     except StudioError as error:
         return _failed(error.message, error.hint, as_json, THEIRS)
     except OSError as error:
-        failure = _from_system(error)
+        failure = from_system(error)
         return _failed(failure.message, failure.hint, as_json, THEIRS)
     except BrokenError as error:
         print(error.detail, file=sys.stderr)
@@ -96,12 +96,3 @@ def _failed(message: str, hint: str, as_json: bool, code: int) -> int:
     if as_json:
         print(json.dumps({"error": message, "hint": hint}, ensure_ascii=False))
     return code
-
-
-def _from_system(error: OSError) -> StudioError:
-    where = f" ({error.filename})" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return StudioError(f"The disk is full{where}.", "Make room, or choose another folder.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StudioError(f"Writing is not allowed here{where}.", "Choose another folder.")
-    return StudioError(f"The system says: {error.strerror or error}{where}.", "Check the path.")

@@ -53,10 +53,14 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What systems say of a disk, a share of it or a file that can grow no more."""
+
+
 def cannot_write(path: Path, error: OSError) -> StudioError:
     """What a person is told when writing to `path` failed with `error`."""
     folder = path.parent
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in FULL:
         return StudioError(
             f"The disk is full: “{path.name}” could not be saved in {folder}.",
             "Make room there, or choose another folder.",
@@ -76,6 +80,21 @@ def cannot_write(path: Path, error: OSError) -> StudioError:
     return StudioError(
         f"“{path.name}” could not be saved in {folder} ({error.strerror or error}).",
         "Choose another folder, and check that the disk is connected.",
+    )
+
+
+def from_system(error: OSError) -> StudioError:
+    """What a person is told of an error that nobody foresaw where it came from."""
+    if error.errno in FULL or error.errno == errno.EROFS or isinstance(error, PermissionError):
+        if error.filename:
+            return cannot_write(Path(os.fsdecode(error.filename)), error)
+        if error.errno in FULL:
+            return StudioError("The disk is full.", "Make room, or choose another folder.")
+        return StudioError("Writing is not allowed here.", "Choose another folder.")
+    where = f" ({error.filename})" if error.filename else ""
+    return StudioError(
+        f"The system says: {error.strerror or error}{where}.",
+        "Check the path, and that the disk is connected.",
     )
 
 

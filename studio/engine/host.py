@@ -18,6 +18,7 @@ from pathlib import Path
 
 from studio.core.errors import StudioError
 from studio.core.family import Kind
+from studio.core.files import FULL, from_system
 from studio.core.messages import (
     Answer,
     Cancel,
@@ -151,18 +152,11 @@ def explain(error: BaseException) -> Failed:
             " close other programs.",
             detail,
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return Failed(
-            "The disk is full.", "Make room, or choose another folder in Settings.", detail
-        )
-    if isinstance(error, PermissionError) or (
-        isinstance(error, OSError) and error.errno == errno.EROFS
+    if isinstance(error, OSError) and (
+        error.errno in {*FULL, errno.EROFS} or isinstance(error, PermissionError)
     ):
-        return Failed(
-            f"Writing is not allowed here: {error.filename}.",
-            "Choose another folder in Settings.",
-            detail,
-        )
+        said = from_system(error)
+        return Failed(said.message, said.hint, detail)
     return Failed(
         "Something went wrong while making this.",
         "Try again. The details are in the log (Settings, Folders).",

@@ -86,7 +86,8 @@ def test_the_engine_leaves_when_the_program_is_killed(tmp_path: Path) -> None:
     [
         (MemoryError(), "memory"),
         (OSError(errno.ENOSPC, "No space left"), "disk is full"),
-        (PermissionError(errno.EACCES, "Permission denied", "/x"), "not allowed"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), "no permission"),
+        (OSError(errno.EROFS, "Read-only file system", "/x/y"), "read-only"),
         (ValueError("?"), "Something went wrong"),
     ],
 )
