@@ -41,11 +41,13 @@ class Family(Protocol):
 
 FAMILIES: tuple[Entry, ...] = (
     Entry("text.chat", "text", "studio.engine.text.chat"),
+    Entry("text.causal", "text", "studio.engine.text.causal"),
     Entry("image.diffusion", "image", "studio.engine.image.diffusion"),
     Entry("image.upscale", "image", "studio.engine.image.upscale"),
     Entry("image.background", "image", "studio.engine.image.background"),
     Entry("image.map", "image", "studio.engine.image.maps"),
     Entry("audio.tune", "audio", "studio.engine.audio.tune"),
+    Entry("audio.music", "audio", "studio.engine.audio.music"),
 )
 
 

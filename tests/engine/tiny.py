@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.core.controls import Value
-from tests.engine import tiny_audio, tiny_image, tiny_onegraph, tiny_text
+from tests.engine import (
+    tiny_audio,
+    tiny_image,
+    tiny_music,
+    tiny_onegraph,
+    tiny_text,
+    tiny_transformers,
+)
 
 
 def no_inputs(folder: Path) -> Mapping[str, Path]:
@@ -27,6 +34,7 @@ class Tiny:
 
 TINY: dict[str, Tiny] = {
     "text.chat": Tiny(tiny_text.make, {"prompt": "a fox", "length": 20}),
+    "text.causal": Tiny(tiny_transformers.make_gpt2, {"prompt": "The fox", "length": 20}),
     "image.diffusion": Tiny(tiny_image.make, {"prompt": "a fox", "steps": 2, "count": 2}),
     "image.upscale": Tiny(
         tiny_onegraph.make_upscaler, {"prompt": "disc", "tile": 32}, tiny_onegraph.inputs
@@ -34,4 +42,5 @@ TINY: dict[str, Tiny] = {
     "image.background": Tiny(tiny_onegraph.make_cutter, {"prompt": "disc"}, tiny_onegraph.inputs),
     "image.map": Tiny(tiny_onegraph.make_seer, {"prompt": "disc"}, tiny_onegraph.inputs),
     "audio.tune": Tiny(tiny_audio.make, {"prompt": "a jig in G"}),
+    "audio.music": Tiny(tiny_music.make_script, {"prompt": "a fox", "seconds": 1}),
 }

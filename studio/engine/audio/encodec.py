@@ -111,10 +111,10 @@ class Codec:
         self, shape: Shape, sessions: Mapping[str, ort.InferenceSession], brake: Brake
     ) -> None:
         self.shape = shape
-        self._sessions, self._brake = dict(sessions), brake
+        self.sessions, self._brake = dict(sessions), brake
 
     def _run(self, part: str, value: Any) -> Any:
-        session = self._sessions[part]
+        session = self.sessions[part]
         return self._brake.run(session, {session.get_inputs()[0].name: value})[0]
 
     def decode(self, codes: Codes) -> Iterator[Wave]:
@@ -186,7 +186,7 @@ def _build(name: str, config: Mapping[str, Any], path: str) -> torch.nn.Module:
     from transformers.models.encodec.modeling_encodec import EncodecConv1d, EncodecLSTM
 
     settings = _settings(config)
-    codec = plain(EncodecModel(settings)).eval()
+    codec: Any = plain(EncodecModel(settings)).eval()
     for module in codec.modules():
         if isinstance(module, EncodecConv1d):
             # Only whole frames come in: nothing is ever left over that had to be padded.

@@ -178,10 +178,11 @@ def limiter(peaks: Floats) -> Floats:
     return np.asarray(np.convolve(padded, window / window.sum(), mode="valid"))
 
 
-def levels(energy: Floats, samples: Floats32 | Stereo) -> Floats:
+def levels(energy: Floats, samples: Floats32 | Stereo, rate: int = RATE) -> Floats:
     """The gain at every HOP samples (one more at the end) that brings a sound to TARGET.
 
-    `energy` is what a Meter heard of it. Length of `samples`: a multiple of HOP. Silence stays.
+    `energy` is what a Meter heard of it. Length of `samples`: a multiple of HOP, `rate` of them a
+    second. Silence stays.
     """
     loudness = integrated(energy)
     frames = len(samples) // HOP
@@ -189,7 +190,7 @@ def levels(energy: Floats, samples: Floats32 | Stereo) -> Floats:
         return np.ones(frames + 1)
     wanted = gain(min(_MOST, TARGET - loudness))
     peaks = frame_peaks(samples, threshold=0.5 * gain(CEILING) / wanted)
-    moments = (np.arange(len(energy)) + 0.5) * _SEGMENT / HOP
+    moments = (np.arange(len(energy)) + 0.5) * rate / 10 / HOP
     for _ in range(6):
         # What the limiter takes away is given back, until loudness and peaks are both right.
         reduction = limiter(peaks * wanted)

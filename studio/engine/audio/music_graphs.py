@@ -70,7 +70,6 @@ def _text_example() -> tuple[torch.Tensor, ...]:
 
 def _text(config: Mapping[str, Any]) -> torch.nn.Module:
     """The text encoder, and what each layer of the decoder makes of its states."""
-    import torch
     from torch import nn
     from transformers import T5EncoderModel
 

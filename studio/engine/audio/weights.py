@@ -1,4 +1,4 @@
-"""Weights of convolutions under weight normalisation, as the plain weights that graphs compute with.
+"""Weights of convolutions under weight normalisation, as the plain weights that are computed with.
 
 Sound models are trained with each kernel as a direction and a length (Salimans and Kingma 2016);
 the product is taken once, when the weights are bound, and not at every run.
@@ -58,6 +58,7 @@ def plain(module: torch.nn.Module) -> torch.nn.Module:
     import torch
     from torch.nn.utils import parametrize, remove_weight_norm
 
+    part: Any
     for part in module.modules():
         if parametrize.is_parametrized(part, "weight"):
             shape = part.parametrizations.weight.original1.shape
