@@ -21,13 +21,38 @@ LARGEST = 2048
 
 def read(path: Path) -> Image.Image:
     """A picture as RGB, upright, on white. Raises StudioError where the file is none."""
+    from PIL import Image
+
+    upright = _upright(path, "RGBA")
+    ground = Image.new("RGBA", upright.size, "white")
+    ground.alpha_composite(upright)
+    return ground.convert("RGB")
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> Image.Image:
+    """A mask as 8 bits of grey, white where something new is drawn, as large as its picture.
+
+    Raises StudioError where the file is no picture, or nothing in it is white.
+    """
+    from PIL import Image
+
+    mask = _upright(path, "L")
+    if mask.point(lambda value: 255 if value >= 128 else 0).getbbox() is None:
+        raise StudioError(
+            "Nothing in the mask is painted, so nothing would be drawn anew.",
+            "Paint over what is to change, or take the mask out.",
+        )
+    return mask if mask.size == size else mask.resize(size, Image.Resampling.BILINEAR)
+
+
+def _upright(path: Path, mode: str) -> Image.Image:
     from PIL import Image, ImageOps
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as source:
-                upright = ImageOps.exif_transpose(source).convert("RGBA")
+                return ImageOps.exif_transpose(source).convert(mode)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise StudioError(
             f"The picture “{path.name}” is too large.", "Make it smaller first."
@@ -40,9 +65,6 @@ def read(path: Path) -> Image.Image:
         raise StudioError(
             f"The picture “{path.name}” cannot be read.", "Choose a PNG or JPEG file."
         ) from error
-    ground = Image.new("RGBA", upright.size, "white")
-    ground.alpha_composite(upright)
-    return ground.convert("RGB")
 
 
 def like(size: tuple[int, int], own: tuple[int, int], unit: int) -> tuple[int, int]:
@@ -63,8 +85,25 @@ def fill(picture: Image.Image, width: int, height: int) -> Image.Image:
     return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
 
 
-def check_size(width: int, height: int, unit: int) -> None:
-    """Raises StudioError for sides that the model cannot draw, and says which it can."""
+def kept(
+    drawn: npt.NDArray[np.uint8], picture: Image.Image, mask: Image.Image
+) -> npt.NDArray[np.uint8]:
+    """What was drawn (height, width, 3) where the mask is white, the picture where it is black."""
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(Image.composite(Image.fromarray(drawn), picture, mask))
+
+
+def check_size(width: int, height: int, unit: int, largest: int = 0) -> None:
+    """Raises StudioError for sides that the model cannot draw, and says which it can.
+
+    `largest` is the longest side that it has positions for, 0 for no such end.
+    """
+    if largest and max(width, height) > largest:
+        raise StudioError(
+            f"This model draws at most {largest} pixels along a side.", "Choose a smaller size."
+        )
     for side, name in ((width, "widths"), (height, "heights")):
         if side % unit:
             below, above = side // unit * unit, (side // unit + 1) * unit

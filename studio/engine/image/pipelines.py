@@ -1,91 +1,169 @@
-"""diffusers' own pipelines over ONNX Runtime: which there are, and what a model folder gives."""
+"""diffusers' own pipelines over ONNX Runtime: a model folder's parts, loaded, and put together."""
 
 from __future__ import annotations
 
-import importlib
+import inspect
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from studio.core.controls import parse_extras
 from studio.core.errors import StudioError
 from studio.core.recipe import Job
 from studio.engine import device
-from studio.engine.image import schedulers, standins
-from studio.engine.image.layout import Layout, missing
+from studio.engine.image import (
+    autoencoders,
+    controlnets,
+    denoisers,
+    encoders,
+    schedulers,
+    standins,
+    words,
+)
+from studio.engine.image.kinds import Task
+from studio.engine.image.layout import Layout, missing, tokenizer_of
 from studio.engine.sessions import open_session, unreadable
 from studio.engine.workbench import Workbench, folder_size, folder_stamp
 
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of model: diffusers' pipelines for it as "module:class", from words and a picture."""
-
-    from_words: str
-    from_picture: str
-
-
-_SD = "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion"
-
-KINDS: dict[str, Kind] = {
-    "StableDiffusionPipeline": Kind(
-        f"{_SD}:StableDiffusionPipeline", f"{_SD}_img2img:StableDiffusionImg2ImgPipeline"
-    ),
-}
-"""By the class that model_index.json names."""
-
 
 TOLD_ABOVE = 256 << 20
 """Bytes of a model below which loading is over before its parts could be told."""
+WARM = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
+"""The pipelines that are imported before anybody asks for them."""
 
 
 @dataclass(slots=True)
 class Model:
     """A model folder, loaded: what stays between jobs."""
 
-    kind: Kind
     layout: Layout
     brake: standins.Brake
-    tokenizer: Any
-    text_encoder: Any
-    unet: Any
-    vae: Any
+    parts: dict[str, Any]
+    """By their names in diffusers' pipelines, tokenizers among them."""
+    graphs: dict[str, standins.Graph]
     provider: str
-    encoder: list[standins.Graph] = field(default_factory=list)
-    """The VAE's encoder, once a picture went in."""
+    laid: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    """ControlNet and preview decoder: from where, and what was loaded from there."""
 
-    def pipeline(self, sampler: str, *, from_picture: bool) -> Any:
-        """A new pipeline with a new scheduler. Raises StudioError where the model has none."""
-        cls = _load(self.kind.from_picture if from_picture else self.kind.from_words)
-        pipeline = cls(
-            vae=self.vae,
-            text_encoder=self.text_encoder,
-            tokenizer=self.tokenizer,
-            unet=self.unet,
-            scheduler=self._scheduler(sampler),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
+    @property
+    def denoiser(self) -> Any:
+        return self.parts[self.layout.kind.denoiser]
+
+    @property
+    def vae(self) -> Any:
+        return self.parts["vae"]
+
+    @property
+    def way(self) -> schedulers.Way:
+        """How the model was taught."""
+        way = schedulers.way_of(self.layout.scheduler)
+        if way == "flow" and self.layout.kind.packed:
+            return "shifted flow"
+        few = way == "noise" and self.layout.denoiser.get("time_cond_proj_dim")
+        return "consistency" if few else way
+
+    @property
+    def tokenizers(self) -> list[tuple[Any, bool]]:
+        """The tokenizers, and whether theirs is an encoder that takes a fixed number of words."""
+        return [
+            (self.parts[tokenizer_of(e)], _is_clip(self.layout, e)) for e in self.layout.encoders
+        ]
+
+    @property
+    def joins(self) -> bool:
+        """More words than one encoding holds can be given to the denoiser."""
+        name = "encoder_hidden_states"
+        graph = self.graphs[self.layout.kind.denoiser]
+        # A UNet that sums up its words has only ever seen one encoding of them, and FLUX is
+        # given no more than what sums them up.
+        sums_up = self.layout.denoiser.get("addition_embed_type") == "text"
+        one = sums_up or self.layout.kind.packed
+        return not one and not isinstance(graph.shape(name)[1], int)
+
+    @property
+    def room(self) -> int:
+        """How many tokens of a prompt are read, start and end included."""
+        if not all(clip for _, clip in self.tokenizers):
+            return self.tokens
+        own = min(int(t.model_max_length) for t, _ in self.tokenizers)
+        return (own - 2) * words.PIECES + 2 if self.joins else own
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens a T5 encoder is given; FLUX without guidance was taught with fewer."""
+        own = self.layout.kind.tokens
+        few = self.layout.kind.packed and not self.layout.denoiser.get("guidance_embeds")
+        return min(own, 256) if few else own
+
+    def count(self, text: str) -> int:
+        """How many tokens the model sees of a prompt, start and end included."""
+        said, all_of_them = words.plain(text), self.tokenizers
+        widest = [t for t, clip in all_of_them if not clip] or [t for t, _ in all_of_them]
+        return max(len(t(said)["input_ids"]) for t in widest)
+
+    def pipeline(
+        self, task: Task, sampler: str, texts: Sequence[str] = (), controlnet: Any = None
+    ) -> Any:
+        """A new pipeline with a new scheduler, for these prompts.
+
+        Raises StudioError where the model has none for the task or the sampler cannot drive it.
+        """
+        cls = pipeline_class(self.layout.kind.pipelines[task])
+        known = inspect.signature(cls.__init__).parameters
+        parts: dict[str, Any] = dict.fromkeys(n for n in known if n != "self")
+        # Settings of the pipeline itself, as whether an empty negative prompt is nothing at all.
+        index = self.layout.index
+        parts |= {n: v for n, v in index.items() if n in known and isinstance(v, bool)}
+        parts |= {"requires_safety_checker": False, "add_watermarker": False}
+        parts |= self.parts | self._marked(texts)
+        parts |= {"scheduler": self._scheduler(sampler), "controlnet": controlnet}
+        pipeline = cls(**{n: v for n, v in parts.items() if n in known})
         pipeline.set_progress_bar_config(disable=True)
+        self.denoiser.calls.clear()
         return pipeline
+
+    def _marked(self, texts: Sequence[str]) -> dict[str, Any]:
+        """Tokenizers that weigh and join, where one of the prompts asks for it."""
+        clips = [t for t, clip in self.tokenizers if clip]
+        joined = max((words.pieces(t, p) for t in clips for p in texts), default=1)
+        count = min(words.PIECES, joined) if self.joins else 1
+        if count == 1 and not any(words.weighted(t) for t in texts):
+            return {}
+        return {
+            tokenizer_of(e): words.Marked(t, count if clip else 0)
+            for e, (t, clip) in zip(self.layout.encoders, self.tokenizers, strict=True)
+        }
 
     def _scheduler(self, sampler: str) -> Any:
         config = self.layout.scheduler
         own = str(config.get("_class_name"))
+        fitting = schedulers.fitting(self.way)
         if sampler == schedulers.OWN and own not in schedulers.MODULES:
             raise StudioError(
                 f"This model asks for a sampler that is not here: {own[:60]}.",
                 "Choose another one under “Sampler”.",
+            )
+        if sampler != schedulers.OWN and sampler not in [s.id for s in fitting]:
+            raise StudioError(
+                "This model cannot be drawn with the sampler that is chosen.",
+                f"Choose “As the model asks” or {_one_of([s.label for s in fitting])}.",
             )
         try:
             return schedulers.build(sampler, config)
         except Exception as error:  # a stranger's numbers, in code that takes what it gets
             path = self.layout.folder / "scheduler" / "scheduler_config.json"
             raise unreadable(path, self.layout.folder) from error
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + " or " + names[-1] if len(names) > 1 else "".join(names)
 
 
 def libraries() -> None:
@@ -102,9 +180,55 @@ def libraries() -> None:
     # The schedulers of diffusers 0.42 speak to numpy 2 the way of numpy 1; numpy says so each time.
     warnings.filterwarnings("ignore", "__array", DeprecationWarning)
 
-    for kind in KINDS.values():
-        _load(kind.from_words)
-        _load(kind.from_picture)
+    for name in WARM:
+        pipeline_class(name)
+
+
+def pipeline_class(name: str) -> Any:
+    """One of diffusers' pipelines by its name, imported now if it was not yet."""
+    import diffusers
+
+    return getattr(diffusers, name)
+
+
+def laid_over(job: Job, name: str) -> tuple[tuple[Path, float], ...]:
+    """The folders of the models that the setting `name` lays over, each with its strength.
+
+    Raises StudioError where one of them is not installed.
+    """
+    found = []
+    for ref in parse_extras(str(job.recipe.values.get(name, ""))):
+        if ref.model not in job.extras:
+            raise StudioError(
+                f"The model “{ref.model}” is not installed.", "Install it, or leave it out."
+            )
+        found.append((job.extras[ref.model], ref.strength))
+    return tuple(found)
+
+
+def open_part(
+    job: Job, bench: Workbench, layout: Layout, part: str, *, residuals: bool = False
+) -> ort.InferenceSession:
+    """A session for a part of a model: from its graph, or its weights bound to a graph without.
+
+    `residuals` asks for the inputs of a ControlNet where there is a choice. The models of the
+    setting `lora` are merged into the weights. Raises StudioError naming what is missing.
+    """
+    path = layout.graph(part)
+    if path is None and not layout.has_weights(part):
+        raise layout.tell_missing(part)
+    if path is not None:
+        if laid_over(job, "lora") and part in (layout.kind.denoiser, *layout.encoders):
+            raise StudioError(
+                "A LoRA cannot be laid over this model: its weights are fixed inside ONNX graphs.",
+                "Choose a model in safetensors, or leave the LoRA out.",
+            )
+        return open_session(job, path, bench)
+    from studio.engine import graphs
+    from studio.engine.image import architectures
+
+    architecture = architectures.architecture_of(layout, part, residuals=residuals)
+    return graphs.open_bound(job, bench, architecture, architectures.weights(layout, part))
 
 
 def load(job: Job, bench: Workbench, layout: Layout, told: Callable[[int, int], None]) -> Model:
@@ -114,22 +238,21 @@ def load(job: Job, bench: Workbench, layout: Layout, told: Callable[[int, int], 
 
     Raises StudioError naming the file that is missing or cannot be read.
     """
-    kind = KINDS.get(layout.pipeline)
-    if kind is None:
-        raise StudioError(
-            f"This model is of a kind that the studio cannot run: {layout.pipeline[:60]}.",
-            "Choose another model.",
-        )
+    loras = laid_over(job, "lora")
+    # Graphs with a ControlNet's inputs are others, where there is a choice.
+    steered = bool(job.recipe.values.get("controlnet")) and not layout.graph(layout.kind.denoiser)
     key = (
         "image.diffusion",
         layout.folder.name,
         folder_stamp(layout.folder),
         tuple(device.providers(job.device)),
         device.threads(job.device),
+        tuple((folder_stamp(folder), strength) for folder, strength in loras),
+        steered,
     )
     size = folder_size(layout.folder)
     heard = told if size > TOLD_ABOVE else lambda part, of: None
-    model = bench.take(key, lambda: _open(job, bench, layout, kind, heard), size)
+    model = bench.take(key, lambda: _open(job, bench, layout, steered, heard), size)
     bench.provider = model.provider
     model.brake.release()
     return model
@@ -140,89 +263,151 @@ def open_encoder(job: Job, bench: Workbench, model: Model) -> None:
 
     Raises StudioError where the model has none.
     """
-    if model.encoder:
+    if "vae_encoder" in model.graphs:
         return
-    try:
-        path = model.layout.graph("vae_encoder")
-    except StudioError:
+    layout = model.layout
+    if layout.graph("vae_encoder") is None and not layout.has_weights("vae_encoder"):
         raise StudioError(
-            f"The model “{model.layout.folder.name}” cannot start from a picture.",
+            f"The model “{layout.folder.name}” cannot start from a picture.",
             "Take the picture out, or choose another model.",
-        ) from None
-    session = open_session(job, path, bench)
+        )
+    model.graphs["vae_encoder"] = _graph(job, bench, layout, "vae_encoder", model.brake)
+
+
+def open_controlnet(job: Job, bench: Workbench, model: Model, folder: Path) -> Any:
+    """The ControlNet in a folder, kept with the model until another one is asked for."""
+    layout = model.layout.with_part("controlnet", folder)
+
+    def build() -> Any:
+        config = layout.config("controlnet")
+        graph = _graph(job, bench, layout, "controlnet", model.brake)
+        return _configured(layout, "controlnet", lambda: controlnets.controlnet(config, graph))
+
+    return _laid(model, "controlnet", (folder, folder_stamp(folder)), build)
+
+
+def open_preview(
+    job: Job, bench: Workbench, model: Model, folder: Path | None
+) -> tuple[standins.Graph, Mapping[str, Any]] | None:
+    """The graph of a small decoder for previews, with its configuration; None where none is."""
+    layout = model.layout if folder is None else model.layout.with_part("preview", folder)
+    if "preview" not in layout.places:
+        return None
+    place = layout.place("preview")
+
+    def build() -> tuple[standins.Graph, Mapping[str, Any]]:
+        config = layout.config("preview")
+        return _graph(job, bench, layout, "preview", model.brake), config
+
+    found: tuple[standins.Graph, Mapping[str, Any]]
+    found = _laid(model, "preview", (place, folder_stamp(place)), build)
+    return found
+
+
+def _laid(model: Model, part: str, key: Any, build: Callable[[], Any]) -> Any:
+    if part not in model.laid or model.laid[part][0] != key:
+        model.laid.pop(part, None)  # first: two at once are what memory runs out of
+        model.laid[part] = (key, build())
+    return model.laid[part][1]
+
+
+def _inputs(layout: Layout, part: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the graph of a part must have as inputs, and what it may have."""
+    if part == layout.kind.denoiser:
+        if part == "unet":
+            return denoisers.unet_inputs(layout.denoiser), ("timestep_cond",)
+        return denoisers.TRANSFORMERS[denoisers.transformer_class(layout.denoiser)]
+    if part in layout.kind.encoders:
+        return encoders.INPUTS
+    if part == "controlnet":
+        return controlnets.inputs(layout.config(part))
+    return ({"vae_encoder": "sample"}.get(part, "latent_sample"),), ()
+
+
+def _graph(
+    job: Job,
+    bench: Workbench,
+    layout: Layout,
+    part: str,
+    brake: standins.Brake,
+    residuals: bool = False,
+) -> standins.Graph:
+    needed, optional = _configured(layout, part, lambda: _inputs(layout, part))
+    session = open_part(job, bench, layout, part, residuals=residuals)
     try:
-        model.encoder.append(standins.Graph("vae_encoder", session, model.brake, ("sample",)))
+        more = part == layout.kind.denoiser
+        return standins.Graph(part, session, brake, needed, optional, more)
     except ValueError as error:
-        raise unreadable(path, model.layout.folder) from error
+        path = layout.graph(part) or layout.place(part)
+        log.warning("%s: %s", path, error)
+        raise unreadable(path, layout.folder) from error
+
+
+def _configured(layout: Layout, part: str, build: Callable[[], Any]) -> Any:
+    try:
+        return build()
+    except StudioError:
+        raise
+    except Exception as error:  # whatever a library says to a stranger's configuration
+        raise unreadable(layout.place(part) / "config.json", layout.folder) from error
 
 
 def _open(
-    job: Job, bench: Workbench, layout: Layout, kind: Kind, told: Callable[[int, int], None]
+    job: Job, bench: Workbench, layout: Layout, steered: bool, told: Callable[[int, int], None]
 ) -> Model:
     brake = standins.Brake()
-    encoder: list[standins.Graph] = []
-    folder = layout.folder
-
-    def graph(part: str, needed: tuple[str, ...], *optional: str) -> standins.Graph:
-        path = layout.graph(part)
-        session = open_session(job, path, bench)
-        try:
-            return standins.Graph(part, session, brake, needed, optional)
-        except ValueError as error:
-            log.warning("%s: %s", path, error)
-            raise unreadable(path, folder) from error
-
-    def configured(part: str, build: Callable[[], Any]) -> Any:
-        try:
-            return build()
-        except Exception as error:  # whatever a library says to a stranger's configuration
-            raise unreadable(folder / part / "config.json", folder) from error
-
+    parts: dict[str, Any] = {}
+    graphs: dict[str, standins.Graph] = {}
+    denoiser = layout.kind.denoiser
     # The smallest first: a folder that is not complete is told before gigabytes were read.
-    told(0, 4)
-    tokenizer = _tokenizer(layout)
-    words = graph("text_encoder", ("input_ids",), "attention_mask")
-    text_encoder = configured(
-        "text_encoder", lambda: standins.text_encoder(layout.text_encoder, words)
+    order = (*layout.encoders, "vae_decoder", denoiser)
+    for part in layout.encoders:
+        parts[tokenizer_of(part)] = _tokenizer(layout, part)
+    for number, part in enumerate(order):
+        told(number, len(order))
+        graph = _graph(job, bench, layout, part, brake, steered and part == denoiser)
+        graphs[part] = graph
+        if part in layout.encoders:
+            parts[part] = _encoder(layout, part, graph, parts[tokenizer_of(part)])
+    parts["vae"] = _configured(
+        layout,
+        "vae_decoder",
+        lambda: autoencoders.kl(layout.vae, graphs["vae_decoder"], lambda: graphs["vae_encoder"]),
     )
-    told(1, 4)
-    decode = graph("vae_decoder", ("latent_sample",))
-    vae = configured(
-        "vae_decoder", lambda: standins.autoencoder(layout.vae, decode, lambda: encoder[0])
+    build = denoisers.unet if denoiser == "unet" else denoisers.transformer
+    parts[denoiser] = _configured(
+        layout, denoiser, lambda: build(layout.denoiser, graphs[denoiser])
     )
-    told(2, 4)
-    names = ("sample", "timestep", "encoder_hidden_states")
-    noise = graph("unet", names, "timestep_cond")
-    unet = configured("unet", lambda: standins.unet(layout.unet, noise))
-    told(3, 4)
-    return Model(kind, layout, brake, tokenizer, text_encoder, unet, vae, bench.provider, encoder)
+    return Model(layout, brake, parts, graphs, bench.provider)
 
 
-def _tokenizer(layout: Layout) -> Any:
-    from transformers import CLIPTokenizer
+def _encoder(layout: Layout, part: str, graph: standins.Graph, tokenizer: Any) -> Any:
+    config = layout.configs[part]
+    return _configured(
+        layout,
+        part,
+        lambda: encoders.text_encoder(config, graph, lambda n: words.blank(tokenizer, n)),
+    )
 
-    folder = layout.folder / "tokenizer"
-    if not (folder / "vocab.json").is_file() and not (folder / "tokenizer.json").is_file():
-        raise missing(layout.folder, "tokenizer/vocab.json")
+
+def _is_clip(layout: Layout, part: str) -> bool:
+    return layout.configs[part].get("model_type") == "clip_text_model"
+
+
+def _tokenizer(layout: Layout, encoder: str) -> Any:
+    from transformers import CLIPTokenizer, T5Tokenizer
+
+    clip = _is_clip(layout, encoder)
+    folder = layout.folder / tokenizer_of(encoder)
+    names = ("vocab.json",) if clip else ("spiece.model",)
+    if not any((folder / n).is_file() for n in (*names, "tokenizer.json")):
+        raise missing(layout.folder, f"{folder.name}/{names[0]}")
     try:
-        tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        cls = CLIPTokenizer if clip else T5Tokenizer
+        tokenizer = cls.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # the loaders behind it raise their own of every kind
         raise unreadable(folder, layout.folder) from error
-    positions = int(layout.text_encoder.get("max_position_embeddings", 77))
-    tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
+    positions = int(layout.configs[encoder].get("max_position_embeddings", 77))
+    if clip:
+        tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
     return tokenizer
-
-
-def _load(name: str) -> Any:
-    module, cls = name.split(":")
-    return getattr(importlib.import_module(module), cls)
-
-
-def tokens(model: Model) -> Callable[[str], int]:
-    """How many tokens the model's text encoder sees of a text, start and end included."""
-
-    def count(text: str) -> int:
-        ids: Mapping[str, list[int]] = model.tokenizer(text)
-        return len(ids["input_ids"])
-
-    return count

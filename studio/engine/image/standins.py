@@ -91,15 +91,22 @@ class Graph:
         brake: Brake,
         needed: Sequence[str],
         optional: Sequence[str] = (),
+        more: bool = False,
     ) -> None:
-        """Raises ValueError where the graph's inputs are not those that are needed."""
+        """`more`: it may have further inputs, given in their order as `rest`.
+
+        Raises ValueError where the graph's inputs are not those that are needed.
+        """
         self._name, self._session, self._brake = name, session, brake
         inputs = session.get_inputs()
         names = [i.name for i in inputs]
-        if set(needed) <= set(names) <= {*needed, *optional}:
-            self._names = {n: n for n in names}
+        known = [n for n in names if n in {*needed, *optional}]
+        self.rest = tuple(n for n in names if n not in known)
+        """The names of the further inputs."""
+        if set(needed) <= set(known) and (more or not self.rest):
+            self._names = {n: n for n in known}
         elif len(names) == len(needed) and not set(names) & set(needed):
-            self._names = dict(zip(needed, names, strict=True))
+            self._names, self.rest = dict(zip(needed, names, strict=True)), ()
         else:
             raise ValueError(f"inputs {names} instead of {list(needed)}")
         self._types = {i.name: _NUMPY[i.type] for i in inputs if i.type in _NUMPY}
@@ -115,7 +122,9 @@ class Graph:
         """An input's shape: sizes where they are fixed, names or None where they are not."""
         return self._shapes[self._names[name]]
 
-    def __call__(self, **tensors: torch.Tensor) -> list[torch.Tensor]:
+    def __call__(
+        self, rest: Sequence[torch.Tensor] = (), **tensors: torch.Tensor
+    ) -> list[torch.Tensor]:
         """All outputs, in the graph's order and in its types. Others than its inputs are ignored.
 
         Raises Stopped where the brake was pulled, StudioError where the tensors do not fit the
@@ -124,9 +133,11 @@ class Graph:
         import torch
         from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
+        given = {name: tensors[usual] for usual, name in self._names.items()}
+        given |= dict(zip(self.rest, rest, strict=True))
         feed: dict[str, Any] = {}
-        for usual, name in self._names.items():
-            array = tensors[usual].detach().numpy()
+        for name, tensor in given.items():
+            array = tensor.detach().numpy()
             wanted = self._types[name]
             if wanted in (np.int64, np.int32) and array.dtype.kind == "f":
                 array = np.rint(array)  # timesteps between two trained ones
@@ -145,7 +156,7 @@ class Graph:
             raise
 
 
-def _standin(
+def standin(
     cls: type[Any], config: Any, forward: Callable[..., Any], **attributes: Any
 ) -> torch.nn.Module:
     """An instance of exactly `cls` without its layers; `forward` takes it first, like a method."""
@@ -163,96 +174,10 @@ def _standin(
     return module.eval()
 
 
-def _complete(cls: type[Any], config: Mapping[str, Any]) -> Any:
+def complete(cls: type[Any], config: Mapping[str, Any]) -> Any:
     """A diffusers configuration with the defaults of what it leaves out."""
     from diffusers.configuration_utils import FrozenDict
 
     parameters = inspect.signature(cls.__init__).parameters
     values = {k: p.default for k, p in parameters.items() if p.default is not p.empty}
     return FrozenDict(values | dict(config))
-
-
-def unet(config: Mapping[str, Any], graph: Graph) -> Any:
-    """A UNet2DConditionModel. It remembers its last sample, timestep and output as `last`."""
-    import torch
-    from diffusers.models.unets.unet_2d_condition import (
-        UNet2DConditionModel,
-        UNet2DConditionOutput,
-    )
-
-    # Exporters leave the timestep a scalar, one number for the whole batch, or one for each row.
-    shape, batch = graph.shape("timestep"), graph.shape("sample")[0]
-
-    def forward(
-        self: Any,
-        sample: torch.Tensor,
-        timestep: torch.Tensor,
-        encoder_hidden_states: torch.Tensor,
-        timestep_cond: torch.Tensor | None = None,
-        return_dict: bool = True,
-        **others: Any,
-    ) -> Any:
-        time = torch.as_tensor(timestep).reshape(-1)[:1]
-        if not shape:
-            time = time[0]
-        elif shape[0] == batch:
-            time = time.expand(sample.shape[0])
-        given = {"timestep_cond": timestep_cond} if timestep_cond is not None else {}
-        predicted = graph(
-            sample=sample, timestep=time, encoder_hidden_states=encoder_hidden_states, **given
-        )[0].to(sample.dtype)
-        vars(self)["last"] = (sample, timestep, predicted)
-        return UNet2DConditionOutput(sample=predicted) if return_dict else (predicted,)
-
-    return _standin(UNet2DConditionModel, _complete(UNet2DConditionModel, config), forward)
-
-
-def text_encoder(config: Mapping[str, Any], graph: Graph) -> Any:
-    """A CLIPTextModel that gives the last hidden state and, where the graph has it, the pooled."""
-    import torch
-    from transformers import CLIPTextConfig, CLIPTextModel
-    from transformers.modeling_outputs import BaseModelOutputWithPooling
-
-    def forward(
-        self: Any,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        **others: Any,
-    ) -> Any:
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
-        found = graph(input_ids=input_ids, attention_mask=attention_mask)
-        named = dict(zip(graph.outputs, found, strict=True))
-        return BaseModelOutputWithPooling(
-            last_hidden_state=named.get("last_hidden_state", found[0]).float(),
-            pooler_output=named.get("pooler_output"),
-        )
-
-    settings = CLIPTextConfig(**{k: v for k, v in config.items() if not k.startswith("_")})
-    return _standin(CLIPTextModel, settings, forward)
-
-
-def autoencoder(config: Mapping[str, Any], decode: Graph, encode: Callable[[], Graph]) -> Any:
-    """The library's own AutoencoderKL with graphs for encoder and decoder.
-
-    `encode` gives the encoder's graph when it is first needed.
-    """
-    import torch
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-
-    def decoded(self: Any, latents: torch.Tensor, *others: Any) -> torch.Tensor:
-        return decode(latent_sample=latents)[0].to(latents.dtype)
-
-    def encoded(self: Any, pixels: torch.Tensor) -> torch.Tensor:
-        moments = encode()(sample=pixels)[0].to(pixels.dtype)
-        if moments.shape[1] == 2 * config["latent_channels"]:
-            return moments
-        # An export that gives latents instead of their distribution: one without any spread.
-        return torch.cat([moments, torch.full_like(moments, -30.0)], dim=1)
-
-    with torch.device("meta"):
-        module = AutoencoderKL.from_config(dict(config))
-    module.quant_conv = module.post_quant_conv = None  # they are inside the graphs
-    module.decoder = _standin(torch.nn.Module, None, decoded)
-    module.encoder = _standin(torch.nn.Module, None, encoded)
-    return module.eval()
