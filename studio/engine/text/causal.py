@@ -22,7 +22,8 @@ from studio.core.recipe import Job
 from studio.core.record import Record
 from studio.engine.text import decoder, writing
 from studio.engine.text.opening import PRECISION
-from studio.engine.text.page import Page, summary
+from studio.engine.text.page import Page
+from studio.engine.text.stream import stop_strings
 
 if TYPE_CHECKING:
     from studio.engine.workbench import Workbench
@@ -96,7 +97,8 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     prompt = writing.Prompt(loaded.frame, tuple(ids), start.endswith((" ", "\t")))
     if not (ids or loaded.frame):
         raise StudioError(
-            "There is nothing to go on from yet.", "Write how the text begins, a few words at least."
+            "There is nothing to go on from yet.",
+            "Write how the text begins, a few words at least.",
         )
     page = Page(start, length)
     if start:
@@ -109,7 +111,7 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
         page,
         seed=job.recipe.seed,
         length=length,
-        stop=str(values["stop"]).split("\n"),
+        stop=stop_strings(str(values["stop"])),
     )
     if not page.text.strip():
         raise StudioError(
@@ -121,7 +123,7 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     record = Record(job.recipe, bench.provider, mark_ai=job.mark_ai, edited=False)
     write_atomic(file, media.embed((page.text + "\n").encode("utf-8"), file.suffix, record))
     yield Progress("saving", 1, 1, 1.0)
-    yield Output((file,), job.recipe, summary(page.text, start or page.text))
+    yield Output((file,), job.recipe, writing.summary(page.text, start or page.text))
 
 
 def warm() -> None:

@@ -12,7 +12,8 @@ from studio.core.recipe import Job
 from studio.engine.sampling import Sampler
 from studio.engine.sessions import open_session
 from studio.engine.text import opening
-from studio.engine.text.causal_nets import KINDS, Shape
+from studio.engine.text.causal_nets import KINDS
+from studio.engine.text.looking_back import Shape
 from studio.engine.text.net import Config, unfit
 from studio.engine.text.stepping import Growing, InPlace, State
 from studio.engine.tokenizer import Tokenizer

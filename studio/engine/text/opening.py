@@ -157,7 +157,7 @@ def graphs_of(job: Job, *stems: str) -> dict[str, Path]:
     Of several variants the one that suits the device is taken. Empty where one stem has none.
     """
     wanted = str(job.recipe.values.get("precision", "auto"))
-    order = _ON_GPU if device.providers(job.device)[0] == device.CUDA else _ON_CPU
+    order: tuple[str, ...] = _ON_GPU if device.providers(job.device)[0] == device.CUDA else _ON_CPU
     if wanted == "int8":
         order = tuple(dict.fromkeys([*_IN_EIGHT, *order]))
     places = (job.model / "onnx", job.model)

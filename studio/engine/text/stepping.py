@@ -8,6 +8,7 @@ to the next.
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -119,7 +120,7 @@ class InPlace:
 
     @property
     def logits(self) -> Logits:
-        return self._logits[0]
+        return self._logits.reshape(-1)
 
     def read(self, ids: Sequence[int]) -> Iterator[None]:
         import numpy as np
@@ -197,14 +198,13 @@ class Growing:
         whole = "use_cache_branch" in names or not any(map(_PAST.match, names))
         step = len(ids) if whole else CHUNK
         for start in range(0, len(ids), step):
-            part = ids[start : start + step]
-            yield from patiently(lambda options, part=part: self._run(part, options))
+            yield from patiently(functools.partial(self._run, ids[start : start + step]))
             yield
 
     def step(self, token: int) -> None:
-        self._run([token], None)
+        self._run([token])
 
-    def _run(self, ids: Sequence[int], options: ort.RunOptions | None) -> None:
+    def _run(self, ids: Sequence[int], options: ort.RunOptions | None = None) -> None:
         import numpy as np
 
         session = self._then if self._ids else self._first

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from studio.core.controls import Number, Value
 from studio.core.messages import Progress, Step, TextPreview
-from studio.engine.text.page import OVERRUN, Page
+from studio.engine.text.page import OVERRUN, Page, count_words
+from studio.engine.text.stream import Stops
 from studio.engine.tokenizer import Detokenizer, Tokenizer
 
 if TYPE_CHECKING:
@@ -69,9 +70,23 @@ SAMPLING = (
 """The settings of a sampler, which `chosen` reads."""
 
 
-def chosen(values: Mapping[str, Value]) -> dict[str, float]:
+class Sampling(TypedDict):
+    """A sampler's settings, as `generate` takes them."""
+
+    temperature: float
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+
+
+def chosen(values: Mapping[str, Value]) -> Sampling:
     """The sampler's settings out of a recipe's values."""
-    return {control.name: float(values[control.name]) for control in SAMPLING}
+    return Sampling(
+        temperature=float(values["temperature"]),
+        top_p=float(values["top_p"]),
+        min_p=float(values["min_p"]),
+        repetition_penalty=float(values["repetition_penalty"]),
+    )
 
 
 class Generate(Protocol):
@@ -98,34 +113,22 @@ class Prompt:
     """The text ends in a space, which belongs to the token that comes."""
 
 
-class Stop:
-    """Ends a text before the first of some strings, wherever the pieces break."""
+def summary(text: str, named: str) -> dict[str, str | int]:
+    """What a list shows of a text; `named` is what it is called by."""
+    title = shortened(" ".join(named.strip().split("\n")[0].split()), 48).rstrip(".,;:")
+    return {
+        "excerpt": shortened(" ".join(text.split()), 300),
+        "words": count_words(text),
+        "title": title[:1].upper() + title[1:],
+    }
 
-    def __init__(self, strings: Sequence[str]) -> None:
-        self._strings = [s for s in strings if s]
-        self._held = ""
-        self.met = False
 
-    def push(self, piece: str) -> str:
-        """What can be shown of the text so far: nothing that may yet be part of a string."""
-        self._held += piece
-        ends = [at for at in (self._held.find(s) for s in self._strings) if at >= 0]
-        if ends:
-            self.met = True
-            shown, self._held = self._held[: min(ends)], ""
-            return shown
-        kept = max(
-            (n for s in self._strings for n in range(1, len(s)) if self._held.endswith(s[:n])),
-            default=0,
-        )
-        cut = len(self._held) - kept
-        shown, self._held = self._held[:cut], self._held[cut:]
-        return shown
-
-    def rest(self) -> str:
-        """What was held back when the text ended of itself."""
-        shown, self._held = self._held, ""
-        return shown
+def shortened(text: str, limit: int) -> str:
+    """A text of at most `limit` characters, cut between words where that can be."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut) + "…"
 
 
 def write(
@@ -152,7 +155,7 @@ def write(
     first = None
     if prompt.spaced and len(spaced := tokenizer.spaced()):
         first = spaced
-    reader, ending = Detokenizer(tokenizer, written or prompt.wish), Stop(stop)
+    reader, ending = Detokenizer(tokenizer, written or prompt.wish), Stops(stop)
     reading = since + 0.1 * (until - since)
     done, tokens, turn = since, 0, 0
     while tokens < most:
@@ -177,13 +180,13 @@ def write(
             first = None
             tokens += 1
             written.append(token)
-            grown = page.add(ending.push(reader.push(token)))
+            grown = page.add(ending.add(reader.push(token)))
             if grown:
                 yield TextPreview(grown)
             part = min(1.0, max(page.words / length, tokens / most))
             done = max(done, reading + (until - reading) * part)
             yield Progress("writing", min(page.words, length), length, done)
-            if page.full or ending.met:
+            if page.full or ending.hit:
                 return
         if tokens < limit:
             # The model has ended the text.

@@ -1,0 +1,113 @@
+"""Tiny real models of transformers for text, as it saves them: random weights, real classes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.engine.tiny_text import TEXT
+
+CONTEXT = 128
+
+CAUSAL: Mapping[str, Mapping[str, Any]] = {
+    "gpt2": {
+        "n_positions": CONTEXT,
+        "n_embd": 32,
+        "n_layer": 2,
+        "n_head": 4,
+        "initializer_range": 0.3,
+    },
+    "gpt_neox": {
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 96,
+        "max_position_embeddings": CONTEXT,
+        "initializer_range": 0.2,
+    },
+    "bloom": {"hidden_size": 48, "n_layer": 2, "n_head": 6, "initializer_range": 0.2},
+    "opt": {
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "ffn_dim": 96,
+        "max_position_embeddings": CONTEXT,
+        "word_embed_proj_dim": 64,
+        "init_std": 0.2,
+    },
+}
+"""Settings of the published configurations with small numbers."""
+
+
+def make_gpt2(folder: Path) -> Path:
+    return make_causal(folder, "gpt2")
+
+
+def make_causal(folder: Path, kind: str, **more: Any) -> Path:
+    """A model that goes on from a text, with a byte-level tokenizer."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    size = bytes_tokenizer(folder, ("<|endoftext|>",))
+    begin = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    settings = {"vocab_size": size, **begin, **CAUSAL[kind], **more}
+    save(AutoModelForCausalLM, AutoConfig.for_model(kind, **settings), folder)
+    return folder
+
+
+def save(kind: Any, config: Any, folder: Path) -> None:
+    """A model of that class with random weights, none of them zero, in safetensors."""
+    import torch
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    torch.manual_seed(0)
+    model = kind.from_config(config) if hasattr(kind, "from_config") else kind(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += torch.randn_like(weight) * 0.05
+    model.eval().save_pretrained(folder)
+
+
+def bytes_tokenizer(
+    folder: Path, special: Sequence[str], framed: str = "", mask: str = "", **settings: str
+) -> int:
+    """A byte-level BPE tokenizer in `folder`; how many tokens it has.
+
+    `framed` is how a whole text is put, as "<s> $A </s>".
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from tokenizers import (
+        AddedToken,
+        Tokenizer,
+        decoders,
+        models,
+        pre_tokenizers,
+        processors,
+        trainers,
+    )
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=380,
+        show_progress=False,
+        special_tokens=[*special, *([mask] if mask else [])],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )
+    tokenizer.train_from_iterator(TEXT * 3, trainer)
+    if mask:
+        tokenizer.add_special_tokens([AddedToken(mask, lstrip=True, special=True)])
+    if framed:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=framed, special_tokens=[(t, tokenizer.token_to_id(t)) for t in special]
+        )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    named = {"tokenizer_class": "PreTrainedTokenizerFast", **settings}
+    (folder / "tokenizer_config.json").write_text(json.dumps(named), "utf-8")
+    return int(tokenizer.get_vocab_size())
