@@ -42,8 +42,6 @@ WEIGHTS = "weights.json"
 SHIPPED = Path(__file__).resolve().parents[2] / "resources" / "graphs"
 FORMAT = 1
 """Of what is kept beside a graph; another number forgets every graph that was exported."""
-SMALL = 400
-"""Modules up to which a graph is exported at once: a process of its own takes longer to start."""
 BEAT = 0.1
 """Seconds between two looks at an export that runs."""
 
@@ -211,24 +209,32 @@ def _unpack(architecture: Architecture, folder: Path) -> bool:
 def _export(architecture: Architecture, folder: Path, told: Callable[[float], None] | None) -> None:
     from studio.engine import graphs_export
 
-    heard = told or (lambda fraction: None)
-    heard(0.0)
-    try:
-        module = graphs_export.module_of(architecture)
-    except Exception as error:  # whatever a library says to a stranger's configuration
-        log.warning("%s cannot be built", architecture.name, exc_info=True)
-        raise _unknown(architecture) from error
-    heard(0.1)
-    if sum(1 for _ in module.modules()) > SMALL:
-        del module
-        _in_a_process(architecture, folder, heard)
-    else:
+    unwanted: list[BaseException] = []
+
+    def heard(fraction: float) -> None:
         try:
+            if told is not None:
+                told(fraction)
+        except BaseException as error:
+            unwanted.append(error)
+            raise
+
+    try:
+        module = graphs_export.module_of(architecture, lambda: heard(0.0))
+        heard(0.1)
+        if graphs_export.is_small(module):
             graphs_export.export(architecture, module, folder)
-        except Exception as error:
-            log.warning("%s cannot be exported", architecture.name, exc_info=True)
-            raise _unknown(architecture) from error
-    heard(1.0)
+        else:
+            del module
+            _in_a_process(architecture, folder, heard)
+        heard(1.0)
+    except (StudioError, MemoryError, OSError):
+        raise
+    except Exception as error:  # whatever a library says to a stranger's configuration
+        if unwanted:
+            raise
+        log.warning("%s cannot be exported", architecture.name, exc_info=True)
+        raise _unknown(architecture) from error
 
 
 def _unknown(architecture: Architecture) -> StudioError:

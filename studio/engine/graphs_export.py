@@ -15,7 +15,7 @@ import pickle
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,17 +25,19 @@ if TYPE_CHECKING:
     import torch
 
 OPSET = 18
+SMALL_MODULES = 400
+SMALL_WEIGHTS = 20_000_000
 LOCATION = "weights"
 """What the graph calls the file of its weights; there is none, they are bound from memory."""
 
 
 @contextlib.contextmanager
-def thin(kind: torch.dtype) -> Iterator[None]:
+def thin(half: bool, tick: Callable[[], None]) -> Iterator[None]:
     """While it lasts, modules are built with parameters that take no memory, each of its own value.
 
     A parameter is one number that is told to have the parameter's shape. The exporter merges
     parameters that are equal, so that no two may be. Whoever would fill them with random numbers
-    is not heard. Floating ones are of type `kind`.
+    is not heard. `tick` is called for each; what it raises ends the building.
     """
     import torch
     from torch.overrides import TorchFunctionMode
@@ -43,18 +45,19 @@ def thin(kind: torch.dtype) -> Iterator[None]:
     count = 0
     register = torch.nn.Module.register_parameter
 
-    def thinned(self: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+    def thinned(self: torch.nn.Module, name: str, param: torch.nn.Parameter | None) -> None:
         nonlocal count
-        if parameter is not None and not hasattr(parameter, "_thin"):
+        if param is not None and not hasattr(param, "_thin"):
+            tick()
             count += 1
             # Neighbouring floats from 1/128 on: different ones, and nothing overflows.
-            if kind == torch.float16:
-                value = torch.tensor([0x2000 + count % 0x2000], dtype=torch.int16).view(kind)
-            else:
-                value = torch.tensor([0x3C000000 + count], dtype=torch.int32).view(torch.float32)
-            parameter = torch.nn.Parameter(value.expand(parameter.shape), requires_grad=False)
-            parameter._thin = True  # type: ignore[attr-defined]
-        register(self, name, parameter)
+            value = torch.tensor([0x3C000000 + count], dtype=torch.int32).view(torch.float32)
+            if half:
+                value = torch.tensor([0x2000 + count % 0x2000], dtype=torch.int16)
+                value = value.view(torch.float16)
+            param = torch.nn.Parameter(value.expand(param.shape), requires_grad=False)
+            vars(param)["_thin"] = True
+        register(self, name, param)
 
     class Unfilled(TorchFunctionMode):
         """Leaves parameters as they are when something is to be written into them."""
@@ -78,21 +81,47 @@ def thin(kind: torch.dtype) -> Iterator[None]:
         torch.nn.Module.register_parameter = register  # type: ignore[method-assign]
 
 
-def module_of(architecture: Architecture) -> torch.nn.Module:
-    """The architecture's module, ready to be traced, its parameters without memory."""
+def module_of(
+    architecture: Architecture, tick: Callable[[], None] = lambda: None
+) -> torch.nn.Module:
+    """The architecture's module, ready to be traced, its parameters without memory.
+
+    `tick` is called now and then; what it raises ends the building.
+    """
     import torch
 
-    kind = torch.float16 if architecture.half else torch.float32
-    with thin(kind):
+    with thin(architecture.half, tick):
         module = architecture.build().eval()
+    kind = torch.float16 if architecture.half else torch.float32
     for owner in module.modules():
         for name, value in owner._buffers.items():
             if value is None or not value.is_floating_point():
                 continue
             if name not in owner._non_persistent_buffers_set:
                 # What a checkpoint holds has no value here, and none that equals another's.
-                owner._buffers[name] = torch.rand(value.shape, dtype=torch.float32).to(kind)
+                owner._buffers[name] = torch.rand(value.shape).to(kind)
+    if architecture.half:
+        _widen(module)
     return module
+
+
+def _widen(module: torch.nn.Module) -> None:
+    """Give 32 bits to the layers that transformers' models want them for (T5's `wo`)."""
+    import torch
+
+    kept = {n for m in module.modules() for n in getattr(m, "_keep_in_fp32_modules", None) or ()}
+    for path, owner in module.named_modules():
+        if not kept.isdisjoint(path.split(".")):
+            for name, value in owner._parameters.items():
+                if value is not None:
+                    wide = value.detach().reshape(-1)[:1].float().expand(value.shape)
+                    owner._parameters[name] = torch.nn.Parameter(wide, requires_grad=False)
+
+
+def is_small(module: torch.nn.Module) -> bool:
+    """Whether the export takes about a second, and not many."""
+    weights = sum(p.numel() for p in module.parameters())
+    return weights <= SMALL_WEIGHTS and sum(1 for _ in module.modules()) <= SMALL_MODULES
 
 
 def export(architecture: Architecture, module: torch.nn.Module, folder: Path) -> None:
@@ -128,7 +157,7 @@ def _script(architecture: Architecture, module: torch.nn.Module, example: Any) -
     torch.onnx.export(
         module,
         example,
-        buffer,
+        buffer,  # type: ignore[arg-type]  # a file as well as a path, for this exporter
         dynamo=False,
         opset_version=OPSET,
         input_names=list(architecture.inputs),
@@ -166,7 +195,12 @@ def _dynamo(architecture: Architecture, module: torch.nn.Module, example: Any) -
         if name in state:
             assert value.const_value is not None
             value.const_value = onnx_ir.ExternalTensor(
-                LOCATION, 0, 0, value.const_value.dtype, shape=value.const_value.shape, name=name
+                LOCATION,
+                0,
+                0,
+                value.const_value.dtype,
+                shape=onnx_ir.Shape(tuple(state[name].shape)),
+                name=name,
             )
     return onnx_ir.to_proto(program.model)
 

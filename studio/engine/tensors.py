@@ -51,7 +51,7 @@ class Tensors(Mapping[str, "npt.NDArray[Any]"]):
         self._where = {name: file for file in files.values() for name in file.entries}
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        return self._where[name].read(name)
+        return widened(self.raw(name), self.kind(name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._where)
@@ -61,6 +61,10 @@ class Tensors(Mapping[str, "npt.NDArray[Any]"]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._where
+
+    def raw(self, name: str) -> npt.NDArray[Any]:
+        """A view of a tensor as its file has it: bfloat16 and float8 as whole numbers."""
+        return self._where[name].raw(name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """A tensor's shape, without reading it."""
@@ -155,7 +159,7 @@ class _File:
             raise damaged(path) from error
         self.metadata = header.get("__metadata__") or {}
 
-    def read(self, name: str) -> npt.NDArray[Any]:
+    def raw(self, name: str) -> npt.NDArray[Any]:
         import numpy as np
 
         kind, shape, begin, _ = self.entries[name]
@@ -163,7 +167,7 @@ class _File:
         if not count:
             return np.empty(shape, np.dtype(_NUMPY[kind]))
         flat = np.frombuffer(self._map, np.dtype(_NUMPY[kind]), count, self.start + begin)
-        return _widened(flat, kind).reshape(shape)
+        return flat.reshape(shape)
 
 
 def _entries(header: object, size: int) -> dict[str, tuple[str, tuple[int, ...], int, int]]:
@@ -191,20 +195,21 @@ def _entries(header: object, size: int) -> dict[str, tuple[str, tuple[int, ...],
 
 
 def _bytes(kind: str) -> int:
-    return {"?": 1}.get(_NUMPY[kind], int(_NUMPY[kind][-1]) if kind != "BOOL" else 1)
+    return 1 if kind == "BOOL" else int(_NUMPY[kind][-1])
 
 
-def _widened(flat: npt.NDArray[Any], kind: str) -> npt.NDArray[Any]:
+def widened(array: npt.NDArray[Any], kind: str) -> npt.NDArray[Any]:
     """As float32 what NumPy has no type for; everything else as it is."""
     import numpy as np
 
     if kind == "BF16":
-        wide = np.empty(flat.shape, np.uint32)
-        np.left_shift(flat, 16, out=wide, dtype=np.uint32)
+        wide = np.empty(array.shape, np.uint32)
+        np.left_shift(array, 16, out=wide, dtype=np.uint32)
         return wide.view(np.float32)
     if kind.startswith("F8"):
-        return _float8(kind)[flat]
-    return flat
+        small: npt.NDArray[Any] = _float8(kind)[array]
+        return small
+    return array
 
 
 def _float8(kind: str) -> npt.NDArray[np.float32]:

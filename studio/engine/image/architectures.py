@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import StudioError
+from studio.core.recipe import DeviceChoice
+from studio.engine import device
 from studio.engine.graphs import Architecture
 from studio.engine.image import modules
 from studio.engine.image.layout import Layout
@@ -74,6 +76,11 @@ def architecture_of(
         raise unreadable(layout.place(part) / "config.json", layout.folder) from error
 
 
+def half_on(choice: DeviceChoice) -> bool:
+    """Whether parts are computed in 16 bits there: on NVIDIA GPUs, which are made for it."""
+    return device.providers(choice)[0] == device.CUDA
+
+
 def of_config(
     part: str, config: Mapping[str, Any], *, residuals: bool = False, half: bool = False
 ) -> Architecture:
@@ -105,7 +112,8 @@ def of_config(
         dynamic=dynamic,
         exporter="dynamo" if cls in _DYNAMO else "script",
         prefix=modules.PREFIX,
-        half=half,
+        # SDXL's autoencoder leaves the range of 16 bits; its configuration says so.
+        half=half and not config.get("force_upcast"),
     )
 
 
