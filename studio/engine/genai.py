@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,63 @@ class Loaded:
     provider: str
     shared_cache: bool
     """The past lies in one buffer, so that tokens can be appended at any time."""
+    cache_bytes: int
+    """What one token takes in that buffer, about."""
+    kept: list[Reader] = field(default_factory=list)
+    """Where conversations stand, last used last; they go when the model goes."""
+
+
+class Reader:
+    """A generator of onnxruntime_genai, and what it has read so far, call by call.
+
+    The numbers of a model depend in their last bits on how its tokens were put together into
+    calls. Who goes on from the same calls gets the same numbers, whatever was read and taken
+    back in between.
+    """
+
+    def __init__(self, loaded: Loaded, length: int) -> None:
+        """`length`: tokens that fit, prompt and answer together."""
+        import onnxruntime_genai as og
+
+        params = og.GeneratorParams(loaded.model)
+        params.set_search_options(
+            max_length=length, min_length=0, do_sample=False, num_beams=1, batch_size=1,
+            repetition_penalty=1.0, no_repeat_ngram_size=0,
+        )  # fmt: skip
+        self._state = og.Generator(loaded.model, params)
+        self._appends = loaded.shared_cache
+        self.length = length
+        self.calls: list[tuple[int, ...]] = []
+
+    def read(self, ids: Sequence[int]) -> None:
+        """Read some tokens in one call."""
+        import numpy as np
+
+        self._state.append_tokens(np.asarray(ids, dtype=np.int32))
+        self.calls.append(tuple(ids))
+
+    def logits(self) -> npt.NDArray[np.float32]:
+        """What comes next, of shape (vocabulary,). Only after something was read."""
+        logits: npt.NDArray[np.float32] = self._state.get_logits()
+        return logits.reshape(-1)[-logits.shape[-1] :]
+
+    def said(self, token: int) -> None:
+        """Go on from a token that was drawn from `logits`."""
+        if self._appends:
+            self.read((token,))
+            return
+        # A past that grows by concatenation cannot be appended to: tell genai's own search,
+        # which takes the greatest, what the greatest is.
+        forced: npt.NDArray[np.float32] = self._state.get_logits()
+        forced[...] = -1e9
+        forced[..., token] = 0.0
+        self._state.set_logits(forced)
+        self._state.generate_next_token()
+
+    def rewind(self, calls: int) -> None:
+        """Take back all but the first `calls` calls. Something has to be read after it."""
+        self._state.rewind_to(sum(map(len, self.calls[:calls])))
+        del self.calls[calls:]
 
 
 def load(job: Job, bench: Workbench) -> Loaded:
@@ -95,8 +152,6 @@ def generate(
     ids that the first token is one of. Raises StudioError where the prompt fills the context, or
     where the tokenizer belongs to another model.
     """
-    import numpy as np
-
     count = len(prompt_ids)
     room = loaded.context - count
     if room < 1:
@@ -117,47 +172,22 @@ def generate(
         repetition_penalty=repetition_penalty,
         history=history,
     )
-    state = _state(loaded, count + wanted)
-    ids = np.asarray(prompt_ids, dtype=np.int32)
+    reader = Reader(loaded, count + wanted)
     step = CHUNK if loaded.shared_cache else count
     for start in range(0, count, step):
-        state.append_tokens(ids[start : start + step])
+        reader.read(prompt_ids[start : start + step])
         yield None
     for written in range(1, wanted + 1):
-        logits = state.get_logits()
-        token = sampler.draw(logits.reshape(-1)[-logits.shape[-1] :], first)
+        token = sampler.draw(reader.logits(), first)
         first = None
         if token in loaded.stops:
             return
         yield token
-        if written == wanted:
-            return
-        if loaded.shared_cache:
-            state.append_tokens(np.array([token], dtype=np.int32))
-        else:
-            # A past that grows by concatenation cannot be appended to: tell genai's own search,
-            # which takes the greatest, what the greatest is.
-            forced = np.full(logits.shape, -1e9, dtype=np.float32)
-            forced[..., token] = 0.0
-            state.set_logits(forced)
-            state.generate_next_token()
-
-
-def _state(loaded: Loaded, length: int) -> Any:
-    """A fresh onnxruntime_genai.Generator for `length` tokens in all."""
-    import onnxruntime_genai as og
-
-    params = og.GeneratorParams(loaded.model)
-    params.set_search_options(
-        max_length=length, min_length=0, do_sample=False, num_beams=1, batch_size=1,
-        repetition_penalty=1.0, no_repeat_ngram_size=0,
-    )  # fmt: skip
-    return og.Generator(loaded.model, params)
+        if written < wanted:
+            reader.said(token)
 
 
 def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
-    import numpy as np
-
     config = _read_config(folder)
     model_part = config["model"]
     tokenizer_file = folder / "tokenizer.json"
@@ -179,16 +209,26 @@ def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
         stops=_stop_ids(model_part) | _end_of_turn(folder, tokenizer),
         provider=provider,
         shared_cache=config.get("search", {}).get("past_present_share_buffer") is True,
+        cache_bytes=_cache_bytes(model_part["decoder"], provider),
     )
     try:
         # One token: a graph that cannot be run shows here, not in the midst of a text.
-        state = _state(loaded, 2)
-        state.append_tokens(np.zeros(1, dtype=np.int32))
-        state.get_logits()
+        reader = Reader(loaded, 2)
+        reader.read((0,))
+        reader.logits()
     except Exception as error:
         _raise_memory(error)
         raise _not_a_language_model(folder) from error
     return loaded
+
+
+def _cache_bytes(decoder: dict[str, Any], provider: str) -> int:
+    """What keys and values of one token take; 0 where the config does not say."""
+    size = 2 * (2 if provider == device.CUDA else 4)
+    for name in ("num_hidden_layers", "num_key_value_heads", "head_size"):
+        number = decoder.get(name)
+        size *= number if isinstance(number, int) and 0 < number < 1 << 20 else 0
+    return size
 
 
 def _open_model(folder: Path, threads: int, providers: Sequence[str]) -> tuple[Any, str]:

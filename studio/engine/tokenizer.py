@@ -70,10 +70,9 @@ class JsonTokenizer:
 
     def encode_on(self, text: str) -> list[int]:
         # SentencePiece puts a space before what it is given, where the text has its own.
-        if text[:1] == " " and self.encode_plain("a") == self.encode_plain(" a"):
-            text = text[1:]
-        elif text[:1] == " " and self._puts_space():
-            text = text[1:]
+        if text.startswith(" "):
+            first = self._plain.id_to_token(self.encode_plain("a")[0]) or ""
+            text = text[1:] if first[:1] in ("▁", "Ġ") else text
         return self.encode_plain(text)
 
     def without_markers(self, text: str) -> str:

@@ -17,6 +17,12 @@ TEXT = (
 )
 TEMPLATE = "<s>{{ messages[-1]['content'] }}{{ '\\n\\n' }}"
 CONTEXT = 256
+CHATML = """{%- for message in messages %}
+    {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+{%- endif %}"""
 
 
 def make(folder: Path) -> Path:
@@ -30,8 +36,27 @@ def make(folder: Path) -> Path:
     return folder
 
 
-def make_source(folder: Path) -> None:
-    """The model as transformers saves it, with a byte-level BPE tokenizer."""
+def make_chatty(folder: Path) -> Path:
+    """A tiny chat model in `folder`: ChatML, a context of 1024 tokens."""
+    source = folder.parent / f"{folder.name}-source"
+    make_source(
+        source, marks=("<unk>", "<|im_start|>", "<|im_end|>"), template=CHATML, context=1024
+    )
+    build(source, folder)
+    return folder
+
+
+def make_source(
+    folder: Path,
+    *,
+    marks: tuple[str, str, str] = ("<unk>", "<s>", "</s>"),
+    template: str = TEMPLATE,
+    context: int = CONTEXT,
+) -> None:
+    """The model as transformers saves it, with a byte-level BPE tokenizer.
+
+    `marks`: the tokens for what is unknown, what begins and what ends a text.
+    """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
@@ -45,18 +70,18 @@ def make_source(folder: Path) -> None:
     trainer = trainers.BpeTrainer(
         vocab_size=380,
         show_progress=False,
-        special_tokens=["<unk>", "<s>", "</s>"],
+        special_tokens=list(marks),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
     )
     tokenizer.train_from_iterator(TEXT * 3, trainer)
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": "<s>",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "model_max_length": CONTEXT,
-        "chat_template": TEMPLATE,
+        "bos_token": marks[1],
+        "eos_token": marks[2],
+        "unk_token": marks[0],
+        "model_max_length": context,
+        "chat_template": template,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
     torch.manual_seed(0)
@@ -67,7 +92,7 @@ def make_source(folder: Path) -> None:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
+        max_position_embeddings=context,
         tie_word_embeddings=True,
         initializer_range=0.3,  # so that the random weights prefer something
         bos_token_id=1,

@@ -1,153 +1,36 @@
-"""The family of language models in onnxruntime-genai folders: stories, fables, poems, rhymes.
+"""The family of language models in onnxruntime-genai folders: chats, stories, poems, rhymes.
 
-The starter model and the largest chat model run through the same lines: one wish in plain words,
-put into the model's own chat template, answered token by token.
+The starter model and the largest chat model run through the same lines: a wish in plain words,
+put into the model's own chat template, answered token by token. A chat is in `reply`.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from studio.core import media
-from studio.core.controls import Choice, Number, Option, Text, Value, complete
+from studio.core.controls import Value, complete, defaults
 from studio.core.errors import StudioError
-from studio.core.family import Example, FamilySpec
 from studio.core.files import write_atomic
 from studio.core.messages import Output, Progress, Step, TextPreview
 from studio.core.recipe import Job
 from studio.core.record import Record
 from studio.engine import genai
-from studio.engine.text import template
+from studio.engine.text import documents, template
+from studio.engine.text.chat_spec import SPEC
 from studio.engine.text.page import OVERRUN, Page, count_words
+from studio.engine.text.reply import Answer, Document, Span, answer, task
+from studio.engine.text.stream import Stops, stop_strings
 from studio.engine.tokenizer import Detokenizer
 
 if TYPE_CHECKING:
     from studio.engine.workbench import Workbench
 
-SPEC = FamilySpec(
-    id="text.chat",
-    title="Words",
-    kind="text",
-    needs=("genai_config.json",),
-    without_tags=("abc-notation",),
-    outputs=(".md",),
-    controls=(
-        Text(
-            name="prompt",
-            label="What is it about?",
-            lines=4,
-            placeholder="A little fox who is afraid of the dark",
-        ),
-        Choice(
-            name="kind",
-            label="Kind",
-            default="story",
-            options=(
-                Option(value="story", label="story"),
-                Option(value="fable", label="fable"),
-                Option(value="poem", label="poem"),
-                Option(value="rhyme", label="rhyme"),
-            ),
-        ),
-        Text(
-            name="words",
-            label="Words to use",
-            max_length=300,
-            placeholder="fox, moon, boat",
-            help="What has to come in it, with commas between.",
-        ),
-        Choice(
-            name="voice",
-            label="Voice",
-            default="child",
-            options=(
-                Option(value="child", label="for a child"),
-                Option(value="plain", label="plain"),
-                Option(value="grand", label="grand"),
-            ),
-        ),
-        Number(
-            name="length",
-            label="Length",
-            default=200,
-            minimum=10,
-            maximum=800,
-            step=10,
-            whole=True,
-            unit="words",
-            help="The text ends with the sentence in which it gets this long, or sooner.",
-        ),
-        Text(
-            name="start",
-            label="Go on from this",
-            max_length=60_000,
-            lines=4,
-            folded=True,
-            help="The text begins with these words, and the model goes on.",
-        ),
-        Text(
-            name="system",
-            label="System prompt",
-            max_length=8_000,
-            lines=3,
-            folded=True,
-            help="How a chat model is to behave. The starter model does not know these.",
-        ),
-        Number(
-            name="temperature",
-            label="Temperature",
-            default=0.8,
-            minimum=0,
-            maximum=2,
-            step=0.05,
-            folded=True,
-            help="Low is predictable, high is daring. 0 always takes the most probable word.",
-        ),
-        Number(
-            name="top_p",
-            label="Top-p",
-            default=0.95,
-            minimum=0.05,
-            maximum=1,
-            step=0.05,
-            folded=True,
-            help="Only the most probable tokens that together have this probability.",
-        ),
-        Number(
-            name="min_p",
-            label="Min-p",
-            default=0.05,
-            minimum=0,
-            maximum=1,
-            step=0.01,
-            folded=True,
-            help="Only tokens at least this probable beside the most probable one.",
-        ),
-        Number(
-            name="repetition_penalty",
-            label="Repetition penalty",
-            default=1.05,
-            minimum=1,
-            maximum=2,
-            step=0.01,
-            folded=True,
-            help="Above 1, what was just said becomes less probable.",
-        ),
-    ),
-    examples=(
-        Example("A fox in the dark", {"prompt": "a little fox who is afraid of the dark"}),
-        Example(
-            "A fable of a crow", {"kind": "fable", "words": "crow, bread, rain", "length": 120}
-        ),
-        Example(
-            "A cat in a boat, in rhyme", {"kind": "rhyme", "words": "cat, boat, moon", "length": 60}
-        ),
-    ),
-)
+__all__ = ["SPEC", "instruction", "run", "warm"]
 
 _VOICES = {"child": "for a child", "plain": "in plain words", "grand": "in a grand style"}
 _LOADED, _READ, _WRITTEN = 0.05, 0.15, 0.98
@@ -158,6 +41,9 @@ _MOST_TOKENS_A_WORD = 4
 
 _LEAST_ROOM = 16
 """Tokens that must be left to write into."""
+
+_LATER = ("format", "history", "instruction", "max_tokens", "schema", "stop", "think")
+"""Settings that came with chats: recipes name them only where they matter, as older ones do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,29 +61,32 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     model's context, and a folder that is no language model.
     """
     values = complete(SPEC.controls, job.recipe.values)
-    recipe = replace(job.recipe, values=values)
-    wish = instruction(values)
-    start = str(values["start"]).replace("\r\n", "\n").replace("\r", "\n")
-    length = int(values["length"])
+    usual = defaults(SPEC.controls)
+    named = {k: v for k, v in values.items() if k not in _LATER or v != usual[k]}
+    recipe = replace(job.recipe, values=named)
+    chat = values["kind"] == "chat"
+    document = _document(job)
+    wish = "" if chat else instruction(values, document.text if document else "")
     yield Progress("loading", 0, 1, 0.0)
     loaded = genai.load(job, bench)
     yield Progress("loading", 1, 1, _LOADED)
-    prompt = _prompt(loaded, wish, str(values["system"]).strip(), start)
-    page = Page(start, length)
-    if start:
-        yield TextPreview(start)
-    yield from _write(loaded, prompt, page, job.recipe.seed, values)
-    if not page.words and not start.strip():
-        raise StudioError(
-            "The model had nothing to say to this.",
-            "Try another seed, or say it in other words.",
-        )
+    made = Answer(done=_LOADED)
+    if chat:
+        span = Span(_LOADED, _READ, _WRITTEN)
+        yield from answer(loaded, bench, values, recipe.seed, document, made, span)
+    else:
+        yield from _story(loaded, values, recipe.seed, wish, made)
     yield Progress("saving", 0, 1, _WRITTEN)
     file = job.folder / f"{values['kind']}.md"
     record = Record(recipe, bench.provider, mark_ai=job.mark_ai, edited=False)
-    write_atomic(file, media.embed((page.text + "\n").encode("utf-8"), file.suffix, record))
+    write_atomic(file, media.embed((made.text + "\n").encode("utf-8"), file.suffix, record))
     yield Progress("saving", 1, 1, 1.0)
-    yield Output((file,), recipe, _summary(page.text, values))
+    summary = _summary(made.text, values)
+    if chat:
+        summary |= {"context_used": made.used, "context_size": loaded.context}
+    if made.notes:
+        summary["note"] = " ".join(made.notes)
+    yield Output((file,), recipe, summary)
 
 
 def warm() -> None:
@@ -206,10 +95,24 @@ def warm() -> None:
         importlib.import_module(name)
 
 
-def instruction(values: dict[str, Value]) -> str:
-    """The wish in plain words, the same for every model. Raises StudioError where there is none."""
+def _document(job: Job) -> Document | None:
+    """The document that went in, read. Raises StudioError where it cannot be."""
+    path = job.inputs.get("document")
+    if path is None:
+        return None
+    name = job.recipe.inputs["document"].name if "document" in job.recipe.inputs else path.name
+    return Document(name, documents.read(path, name))
+
+
+def instruction(values: Mapping[str, Value], text: str = "") -> str:
+    """The wish in plain words, the same for every model; `text` is that of a document.
+
+    Raises StudioError where there is none.
+    """
     words = ", ".join(w for w in map(_spaced, re.split("[,;\n،、，]", str(values["words"]))) if w)
-    idea = str(values["prompt"]).strip()
+    idea = "\n\n".join(filter(None, (str(values["prompt"]).strip(), text.strip())))
+    if str(values["instruction"]).strip():
+        return task(values, str(values["prompt"]), text)
     if not (words or idea or str(values["start"]).strip()):
         raise StudioError(
             "There is nothing to write about yet.",
@@ -261,8 +164,26 @@ def _prompt(loaded: genai.Loaded, wish: str, system: str, start: str) -> _Prompt
     return _Prompt(tuple(ids), tuple(tokenizer.encode_plain(start.rstrip(" \t"))))
 
 
+def _story(
+    loaded: genai.Loaded, values: Mapping[str, Value], seed: int, wish: str, into: Answer
+) -> Iterator[Step]:
+    """A text of the wished length in one breath, told as it comes; it stands in `into`."""
+    start = str(values["start"]).replace("\r\n", "\n").replace("\r", "\n")
+    prompt = _prompt(loaded, wish, str(values["system"]).strip(), start)
+    page = Page(start, int(values["length"]))
+    if start:
+        yield TextPreview(start)
+    yield from _write(loaded, prompt, page, seed, values)
+    if not page.words and not start.strip():
+        raise StudioError(
+            "The model had nothing to say to this.",
+            "Try another seed, or say it in other words.",
+        )
+    into.text = page.text
+
+
 def _write(
-    loaded: genai.Loaded, prompt: _Prompt, page: Page, seed: int, values: dict[str, Value]
+    loaded: genai.Loaded, prompt: _Prompt, page: Page, seed: int, values: Mapping[str, Value]
 ) -> Iterator[Step]:
     """Let the page grow until it is full or the model ends the text.
 
@@ -277,6 +198,7 @@ def _write(
     if str(values["start"]).endswith((" ", "\t")) and len(spaced := loaded.tokenizer.spaced()):
         first = spaced
     reader = Detokenizer(loaded.tokenizer, written or prompt.wish)
+    stops = Stops(stop_strings(str(values["stop"])))
     done, tokens, turn = _LOADED, 0, 0
     while tokens < most:
         # Room for what is still to come, but at least half of it for what was written.
@@ -305,23 +227,25 @@ def _write(
             first = None
             tokens += 1
             written.append(token)
-            grown = page.add(reader.push(token))
+            grown = page.add(stops.add(reader.push(token)))
             if grown:
                 yield TextPreview(grown)
             part = min(1.0, max(page.words / length, tokens / most))
             done = max(done, _READ + (_WRITTEN - _READ) * part)
             yield Progress("writing", min(page.words, length), length, done)
-            if page.full:
+            if page.full or stops.hit:
                 return
-        if tokens < limit:
-            return  # the model has ended the text
+        if tokens < limit:  # the model has ended the text
+            if grown := page.add(stops.rest()):
+                yield TextPreview(grown)
+            return
         turn += 1
     rest = page.cut()
     if rest:
         yield TextPreview(rest)
 
 
-def _summary(text: str, values: dict[str, Value]) -> dict[str, str | int]:
+def _summary(text: str, values: Mapping[str, Value]) -> dict[str, str | int]:
     """What a list shows of a text."""
     named = str(values["prompt"]).strip() or str(values["words"]).strip() or text
     title = _shortened(_spaced(named.strip().split("\n")[0]), 48).rstrip(".,;:")

@@ -19,7 +19,7 @@ _END = re.compile(
 )
 _ENDED = re.compile(rf"[.!?…؟।。！？][{_CLOSING}」』]*$")
 # What no text file should hold; tab and line feed stay.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def count_words(text: str) -> int:
@@ -48,7 +48,7 @@ class Page:
         """What the text has grown by."""
         if self.full:
             return ""
-        self._held += _CONTROL.sub("", piece)
+        self._held += CONTROL.sub("", piece)
         if not self.text or self.text[-1].isspace():
             self._held = self._held.lstrip()
         if self.words >= self._words:

@@ -11,10 +11,13 @@ import datetime
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from studio.core.errors import StudioError
 from studio.engine.genai import read_settings
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 Message = Mapping[str, str]
 
@@ -47,33 +50,69 @@ def special_tokens(folder: Path) -> dict[str, str]:
     return result
 
 
-def render(template: str, messages: Sequence[Message], tokens: Mapping[str, str]) -> str:
-    """The text that the model goes on from. Raises StudioError for a template that is none.
+class ChatTemplate:
+    """A template made ready once, for one model's special tokens."""
 
-    A model that knows no system message gets it at the start of the first message instead.
-    """
-    from jinja2 import TemplateError
+    def __init__(self, text: str, tokens: Mapping[str, str]) -> None:
+        """Raises StudioError where `text` is no template."""
+        from jinja2 import TemplateError
 
-    try:
+        self._tokens = dict(tokens)
         try:
-            return _render(template, messages, tokens)
-        except TemplateError:
-            if messages[0]["role"] != "system":
-                raise
-            first = {**messages[1], "content": _joined(messages[0], messages[1])}
-            return _render(template, [first, *messages[2:]], tokens)
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise StudioError(
-            "The chat template of this model cannot be used.",
-            "Install the model again, or choose another one.",
-        ) from error
+            self._template = _environment().from_string(text)
+        except (TemplateError, RecursionError, ValueError) as error:
+            raise _unusable() from error
+
+    def render(self, messages: Sequence[Message], *, think: bool = False) -> str:
+        """The text that the model goes on from; with `think` it may think aloud first.
+
+        A model that knows no system message gets it at the start of the first message instead.
+        Raises StudioError where the template cannot put these messages.
+        """
+        from jinja2 import TemplateError
+
+        try:
+            try:
+                return self._render(messages, think)
+            except TemplateError:
+                if messages[0]["role"] != "system":
+                    raise
+                first = {**messages[1], "content": _joined(messages[0], messages[1])}
+                return self._render([first, *messages[2:]], think)
+        except (
+            TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError,
+            AttributeError,
+        ) as error:  # fmt: skip
+            raise _unusable() from error
+
+    def _render(self, messages: Sequence[Message], think: bool) -> str:
+        return self._template.render(
+            messages=[dict(m) for m in messages],
+            add_generation_prompt=True,
+            enable_thinking=think,
+            tools=None,  # templates ask whether these are none, as transformers has them be
+            documents=None,
+            **self._tokens,
+        )
+
+
+def render(template: str, messages: Sequence[Message], tokens: Mapping[str, str]) -> str:
+    """`messages` in a template that is needed once. Raises StudioError for one that is none."""
+    return ChatTemplate(template, tokens).render(messages)
+
+
+def _unusable() -> StudioError:
+    return StudioError(
+        "The chat template of this model cannot be used.",
+        "Install the model again, or choose another one.",
+    )
 
 
 def _joined(*messages: Message) -> str:
     return "\n\n".join(m["content"] for m in messages)
 
 
-def _render(template: str, messages: Sequence[Message], tokens: Mapping[str, str]) -> str:
+def _environment() -> ImmutableSandboxedEnvironment:
     from jinja2 import TemplateError, nodes
     from jinja2.ext import Extension, loopcontrols
     from jinja2.parser import Parser
@@ -100,9 +139,4 @@ def _render(template: str, messages: Sequence[Message], tokens: Mapping[str, str
     environment.filters["tojson"] = tojson
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = _A_DAY.strftime
-    return environment.from_string(template).render(
-        messages=[dict(m) for m in messages],
-        add_generation_prompt=True,
-        enable_thinking=False,  # the thoughts of models that think aloud are no part of a story
-        **tokens,
-    )
+    return environment

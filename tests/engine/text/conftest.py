@@ -18,3 +18,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(model: Path) -> Path:
     """What the model was built from, for transformers."""
     return model.with_name("tiny-source")
+
+
+@pytest.fixture(scope="session")
+def chatty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model with a chat template as Qwen's and SmolLM's are, and room for 1024 tokens."""
+    return tiny_text.make_chatty(tmp_path_factory.mktemp("chat-model") / "chatty")
