@@ -348,6 +348,16 @@ class CreatePane(PaneFrame):
     def _handed(self, what: Handover) -> None:
         if what.kind != self.kind:
             return
+        store, specs = self.studio.store, self.studio.engine.families(self.kind)
+
+        def take(stock: Stock) -> None:
+            self._stocked(stock)
+            self._take(what)
+
+        # What is installed is looked up anew: it may have come a moment ago.
+        self.work.run(lambda: look(store, specs), take, self.complain)
+
+    def _take(self, what: Handover) -> None:
         offer = next(iter(self.stock.of(what.family)), None)
         if offer is not None and self.chooser.spec != offer.spec:
             self.chooser.choose(offer.spec.id, offer.model)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Qt, QUrl
-from PySide6.QtGui import QImage, QResizeEvent
+from PySide6.QtGui import QImage, QImageReader, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -15,18 +16,24 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.core.controls import Picture
+from studio.core.controls import Mask, Picture
 from studio.core.errors import StudioError
 from studio.core.family import Kind
 from studio.core.messages import ImagePreview, Preview
-from studio.library import Item
+from studio.library import Item, Library
 from studio.ui import theme
 from studio.ui.engine import JobView
 from studio.ui.panes.create import CreatePane
+from studio.ui.stock import Offer
 from studio.ui.widgets.buttons import Well, menu_tool, quiet, tool
 from studio.ui.widgets.canvas import Canvas
+from studio.ui.widgets.painter import Painter
 from studio.ui.widgets.picturegrid import PictureGrid
 from studio.ui.widgets.savemenu import SaveMenu
+
+UPSCALE, BACKGROUND = "image.upscale", "image.background"
+GUIDE = "control_picture"
+"""The input of a ControlNet."""
 
 
 class ImagePane(CreatePane):
@@ -85,10 +92,24 @@ class ImagePane(CreatePane):
         tune = menu.addAction(self.tr("Make a tune for this"))
         tune.setObjectName("send-audio")
         tune.triggered.connect(lambda: self.send_to("audio"))
-        self._draw_on = menu.addAction(self.tr("Draw on from this picture"))
-        self._draw_on.setObjectName("draw-on")
-        self._draw_on.triggered.connect(self._take_as_input)
-        menu.aboutToShow.connect(lambda: self._draw_on.setVisible(bool(self._inputs())))
+        self.change, changes = menu_tool("change", "wand-sparkles", self.tr("Change this picture"))
+        self._changes = {
+            "part": changes.addAction(self.tr("Change a part…")),
+            "draw-on": changes.addAction(self.tr("Draw on from this picture")),
+            "guide": changes.addAction(self.tr("Use as a guide")),
+            "larger": changes.addAction(self.tr("Make larger")),
+            "background": changes.addAction(self.tr("Remove the background")),
+        }
+        changes.insertSeparator(self._changes["larger"])
+        for name, action in self._changes.items():
+            action.setObjectName(name)
+        self._changes["part"].triggered.connect(self._change_part)
+        self._changes["draw-on"].triggered.connect(self._draw_on)
+        self._changes["guide"].triggered.connect(self._use_as_guide)
+        self._changes["larger"].triggered.connect(self._enlarge)
+        self._changes["background"].triggered.connect(self._cut_out)
+        changes.aboutToShow.connect(self._show_changes)
+        self.composer.mask_wanted.connect(self._paint)
 
         bar = QHBoxLayout()
         bar.setSpacing(theme.HAIR)
@@ -96,7 +117,7 @@ class ImagePane(CreatePane):
         bar.addWidget(self.all_button)
         bar.addStretch(1)
         self._zoomers = (self.zoom_out, self.actual, self.zoom_in, self.fit)
-        for widget in (*self._zoomers, self.copy, self.save, self.send):
+        for widget in (*self._zoomers, self.change, self.copy, self.save, self.send):
             bar.addWidget(widget)
         page = QWidget()
         column = QVBoxLayout(page)
@@ -219,16 +240,107 @@ class ImagePane(CreatePane):
         QApplication.clipboard().setMimeData(data)
         self.composer.set_status(self.tr("Copied"))
 
-    def _inputs(self) -> list[str]:
-        spec = self.chooser.spec
-        return [c.name for c in spec.controls if isinstance(c, Picture)] if spec else []
+    # What becomes of a picture
 
-    def _take_as_input(self) -> None:
+    def _show_changes(self) -> None:
+        """Only what the families that are here can do; what lacks only a model says so."""
+        self._changes["part"].setVisible(self._offer_with(Mask) is not None)
+        self._changes["draw-on"].setVisible(self._input(self.chooser.offer) is not None)
+        self._changes["guide"].setVisible(self._guide() is not None)
+
+    def _input(self, offer: Offer | None) -> str | None:
+        """The input of a family that a picture is drawn on from; not one that only guides."""
+        controls = offer.spec.controls if offer is not None else ()
+        names = [c.name for c in controls if isinstance(c, Picture) and c.name != GUIDE]
+        return names[0] if names else None
+
+    def _offer_with(self, kind: type[Mask]) -> Offer | None:
+        """The chosen model, or the first other one, whose family has such a setting."""
+        chosen = self.chooser.offer
+        offers = [*([chosen] if chosen is not None else []), *self.stock.offers]
+        return next((o for o in offers if any(isinstance(c, kind) for c in o.spec.controls)), None)
+
+    def _guide(self) -> str | None:
+        spec = self.chooser.spec
+        return GUIDE if spec is not None and spec.control(GUIDE) is not None else None
+
+    def _put_in(self, name: str | None) -> None:
         item = self.current()
-        if item is not None and (names := self._inputs()):
-            self.composer.form.set_files({names[0]: item.main})
+        if item is not None and name is not None:
+            self.composer.form.put_file(name, item.main)
             self.composer.form.show_more()
+            self.composer.unfold()
             self.focus_prompt()
+
+    def _draw_on(self) -> None:
+        self._put_in(self._input(self.chooser.offer))
+
+    def _use_as_guide(self) -> None:
+        self._put_in(self._guide())
+
+    def _change_part(self) -> None:
+        """Have a part of what is shown drawn anew: it goes in, and the mask is painted."""
+        offer = self._offer_with(Mask)
+        if offer is None:
+            return
+        self.chooser.choose(offer.spec.id, offer.model)
+        masks = [c for c in offer.spec.controls if isinstance(c, Mask)]
+        self._put_in(masks[0].over)
+        self._paint(masks[0].name)
+
+    def _paint(self, name: str) -> None:
+        """Open the painter over the picture that the mask of that name belongs to."""
+        form = self.composer.form
+        over, before = form.over(name), form.files().get(name)
+        if over is None:
+            return
+
+        def begin(images: tuple[QImage, QImage | None]) -> None:
+            painter = Painter(*images, self)
+            painter.painted.connect(lambda mask: self._keep_mask(name, over, mask))
+            painter.open()
+
+        self.work.run(
+            lambda: (_read(over, turned=True), _read(before) if before is not None else None),
+            begin,
+            self.complain,
+        )
+
+    def _keep_mask(self, name: str, over: Path, mask: QImage) -> None:
+        library = self.studio.library
+
+        def put(path: Path | None) -> None:
+            if path is not None and self.composer.form.over(name) == over:
+                self.composer.form.put_file(name, path)
+                self.focus_prompt()
+
+        self.work.run(lambda: _kept(library, mask), put, self.complain)
+
+    def _enlarge(self) -> None:
+        self._hand_over(
+            UPSCALE,
+            self.tr("There is no model here that makes pictures larger."),
+            self.tr("Add an upscaler on the Models page, for instance Real-ESRGAN."),
+        )
+
+    def _cut_out(self) -> None:
+        self._hand_over(
+            BACKGROUND,
+            self.tr("There is no model here that removes backgrounds."),
+            self.tr("Add one on the Models page, for instance BiRefNet or IS-Net."),
+        )
+
+    def _hand_over(self, family: str, message: str, hint: str) -> None:
+        """Make something of what is shown with a family that needs nothing else."""
+        item = self.current()
+        if item is None:
+            return
+        offer = next(iter(self.stock.of(family)), None)
+        name = self._input(offer)
+        if name is not None and self.make_by(family, {name: item.main}, {}):
+            return
+        show = (self.tr("Open Models"), lambda: self.studio.show_page.emit("models"))
+        self.studio.notices.show(message, hint, kind="info", actions=[show])
 
     def _show_zoom(self, zoom: float) -> None:
         self.actual.setText(f"{round(zoom * 100)}%")
@@ -246,11 +358,28 @@ class ImagePane(CreatePane):
         self.copy.setEnabled(single)
         self.save.setEnabled(single)
         self.send.setEnabled(kept)
+        self.change.setEnabled(kept and (single or len(self._batch) < 2))
 
 
-def _read(file: Path) -> QImage:
-    """A picture from the disk. Raises StudioError where it cannot be read."""
-    image = QImage(str(file))
+def _kept(library: Library, mask: QImage) -> Path | None:
+    """The mask as a PNG among the library's inputs. Waits for the disk."""
+    with tempfile.TemporaryDirectory(prefix="triptych-mask-") as folder:
+        file = Path(folder) / "mask.png"
+        if not mask.save(str(file)):
+            raise StudioError(
+                "The mask could not be saved.", "Free some space on the disk and paint again."
+            )
+        return library.input_path(library.add_input(file))
+
+
+def _read(file: Path, *, turned: bool = False) -> QImage:
+    """A picture from the disk, `turned` as its camera was held.
+
+    Raises StudioError where it cannot be read.
+    """
+    reader = QImageReader(str(file))
+    reader.setAutoTransform(turned)
+    image = reader.read()
     if image.isNull():
         raise StudioError(
             f"“{file.name}” cannot be shown.",

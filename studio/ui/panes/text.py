@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QTextDocument
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -23,31 +23,26 @@ from studio.core.messages import Preview, TextPreview
 from studio.core.recipe import Recipe
 from studio.library import Item
 from studio.ui import theme
-from studio.ui.conversation import (
-    CHAT,
-    HISTORY,
-    Turn,
-    as_markdown,
-    asked,
-    history_of,
-    is_chat,
-    turns_of,
-)
+from studio.ui.conversation import Turn, asked, is_chat
 from studio.ui.draft import Draft, DraftFile, keep_draft
 from studio.ui.engine import JobView
-from studio.ui.panes.create import CreatePane
-from studio.ui.panes.talk import Talk
+from studio.ui.panes.chatting import ChattingPane
+from studio.ui.panes.wording import Wording
+from studio.ui.stock import look
+from studio.ui.studio import Handover
 from studio.ui.widgets.buttons import Well, menu_tool, quiet, tool
 from studio.ui.widgets.savemenu import SaveMenu
 from studio.ui.widgets.textview import TextView
 
 PAUSE_MS = 1000
 """After the last key, what was typed is written to the disk."""
+SPEECH = "audio.speech"
+"""The family that reads aloud."""
 START = "start"
 """The setting by which a family goes on from a text."""
 
 
-class TextPane(CreatePane):
+class TextPane(ChattingPane):
     """Stories, poems and whatever else is written; with a chat model, conversations."""
 
     kind: Kind = "text"
@@ -72,6 +67,7 @@ class TextPane(CreatePane):
         self.text = TextView()
         self.text.edited.connect(self._edited)
         self.text.counted.connect(self._count)
+        self.wording = Wording(self, self.text, self.continue_)
         self.live.counted.connect(self._count)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.text)
@@ -80,18 +76,7 @@ class TextPane(CreatePane):
         inside = QVBoxLayout(well)
         inside.setContentsMargins(2, 2, 2, 2)
         inside.addWidget(self.pages)
-        self.talk = Talk(self.foot)
-        self.talk.edit_wanted.connect(self._edit_turn)
-        self.talk.edit_ended.connect(lambda: self.composer.prompt.set_text(""))
-        self.talk.again_wanted.connect(self._say_again)
-        self.talk.copy_wanted.connect(self._copied)
-        self.sheets = QStackedWidget()
-        self.sheets.addWidget(well)
-        self.sheets.addWidget(self.talk)
-        self.chatting = False
-        """The form is set to a conversation: what is written is said, and answered."""
-        self._said = ""
-        """What was said last, to be there again where it cannot be answered."""
+        self.sheets = self.build_talk(well)
 
         self.go_on = quiet("continue", "corner-down-right", self.tr("Continue"), self.continue_)
         self.go_on.setToolTip(self.tr("Go on from the cursor, or from the end"))
@@ -117,6 +102,9 @@ class TextPane(CreatePane):
         tune = send_menu.addAction(self.tr("Make a tune for this"))
         tune.setObjectName("send-audio")
         tune.triggered.connect(lambda: self.send_to("audio"))
+        aloud = send_menu.addAction(self.tr("Read it aloud"))
+        aloud.setObjectName("read-aloud")
+        aloud.triggered.connect(self.read_aloud)
 
         bar = QHBoxLayout()
         bar.setSpacing(theme.HAIR)
@@ -135,7 +123,6 @@ class TextPane(CreatePane):
         column.setSpacing(theme.GAP)
         column.addWidget(self.sheets, 1)
         column.addLayout(bar)
-        self.composer.changed.connect(self._mind_mode)
         self._drafts = DraftFile(self.studio.paths.data / "draft.json")
         self._pause = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._pause.timeout.connect(self._typed)
@@ -144,155 +131,35 @@ class TextPane(CreatePane):
         if app is not None:
             app.aboutToQuit.connect(self._quitting)
         self._recover()
-        self._streamed = ""
-        self._answering: tuple[Turn, ...] = ()
-        """What the model answers now, where it is a conversation."""
         self._stopped: Recipe | None = None
-        self._loading = 0
         return page
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._show_buttons()
-
-    # The conversation
-
-    def primary(self) -> None:
-        if not (self.chatting and self._learned):
-            super().primary()
-            return
-        wish = self.composer.prompt.text()
-        if self.busy or not wish.strip():  # the answer comes before the next question
-            return
-        self._said = wish
-        values = {**self.composer.values(), HISTORY: history_of(self.talk.turns)}
-        self.composer.seed.roll()
-        files = self.composer.files()
-        if self.submit(values, self.composer.seed.value(), files, keep=True):
-            self.composer.prompt.set_text("")
-
-    def clear(self) -> None:
-        """A new chat keeps the settings of the last one."""
-        if not self.chatting:
-            super().clear()
-            return
-        self.leave()
-        self.talk.show_turns((), "")
-        self.talk.tell_context({})
-        self.items, self.view = (), "empty"
-        self.composer.prompt.set_text("")
-        self.show_view()
-        self.focus_prompt()
-
-    def open_item(self, item: Item) -> None:
-        super().open_item(item)
-        if is_chat(item.recipe):
-            self.composer.prompt.set_text("")
-
-    def apply_recipe(self, recipe: Recipe) -> None:
-        super().apply_recipe(recipe)
-        if recipe.kind == self.kind and is_chat(recipe) and self.chatting:
-            before = turns_of(recipe.values.get(HISTORY, ""))
-            self.leave()
-            self.items, self.view = (), "items" if before else "empty"
-            self._show_turns(before)
-            self.show_view()
-
-    def _mind_mode(self) -> None:
-        """Stand as the form's kind of text wants it: with the prompt above, or below a chat."""
-        spec = self.chooser.spec
-        able = spec is not None and spec.control(HISTORY) is not None
-        chatting = able and self.composer.form.values().get("kind") == CHAT
-        if chatting == self.chatting:
-            return
-        self.chatting = chatting
-        self.composer.set_placeholder(self.tr("Say something") if chatting else None)
-        if chatting:
-            self.composer.lend(self.talk.entry, self.talk.below)
-            self.composer.set_make(self.tr("Send"), "send")
-        else:
-            self.composer.take_back()
-            self.composer.set_make(self.make_words())
-        self.foot.setVisible(chatting)
-        words = self.tr("New chat") if chatting else self.tr("Start anew")
-        self.anew.setToolTip(words)
-        self.anew.setAccessibleName(words)
-        self.empty.set_examples(() if chatting or spec is None else spec.examples)
-        if self.view == "items" and self._is_talk() != chatting:
-            self.leave()
-            self.items, self.view = (), "empty"
-        if not self._is_talk():
-            self.talk.show_turns((), "")
-            self.talk.tell_context({})
-        self.show_view()
-        self._tell()
-
-    def show_view(self) -> None:
-        super().show_view()
-        if self.chatting:
-            self.composer.make_room(True)
-        self._show_buttons()
-
-    def _is_talk(self) -> bool:
-        """Whether what is shown is a conversation."""
-        return self.view != "empty" and self.sheets.currentWidget() is self.talk
-
-    def _author(self) -> str:
-        offer = self.chooser.offer
-        return offer.title if offer is not None else self.tr("Model")
-
-    def _show_turns(self, turns: Sequence[Turn]) -> None:
-        self.sheets.setCurrentWidget(self.talk)
-        self.talk.show_turns(turns, self._author())
-        self._show_buttons()
-
-    def _edit_turn(self, words: str) -> None:
-        self.composer.prompt.set_text(words)
-        self.focus_prompt()
-
-    def _say_again(self, number: int) -> None:
-        """Have a turn of the model said once more, with another seed; what came after it goes."""
-        turns = self.talk.view.turns[:number]
-        if self.busy or not turns or turns[-1].role != "user":
-            return
-        values = {**self.composer.values(), "prompt": turns[-1].content}
-        self.composer.seed.set_locked(False)
-        self._said = ""
-        self.submit({**values, HISTORY: history_of(turns[:-1])}, self.composer.seed.roll())
+        self.show_buttons()
 
     # Live
 
     def live_begin(self, job: JobView) -> None:
-        self._streamed = ""
-        self._answering = asked(job.recipe) if is_chat(job.recipe) else ()
-        if not self._answering:
+        if not self.talk_begin(job.recipe):
             self.live.begin()
 
     def live_preview(self, preview: Preview) -> None:
-        if isinstance(preview, TextPreview):
-            self._streamed += preview.text
-            if not self._answering:
-                self.live.append_text(preview.text)
-            elif self.view == "live":
-                self.talk.view.append_text(preview.text)
+        if isinstance(preview, TextPreview) and not self.talk_preview(preview.text):
+            self.live.append_text(preview.text)
 
     def show_live(self) -> None:
-        if self._answering:
-            self.sheets.setCurrentWidget(self.talk)
-            self.talk.begin(self._answering, self._author())
-            self.talk.view.append_text(self._streamed)
-        else:
+        if not self.talk_live():
             self.sheets.setCurrentIndex(0)
             self.pages.setCurrentWidget(self.live)
             self.live.counted.emit(self.live.count())
-        self._show_buttons()
+        self.show_buttons()
 
     def live_rest(self, recipe: Recipe) -> bool:
         """What was written until Stop is a text as well: keep it, and let it be gone on from."""
-        text, self._streamed = self._streamed, ""
+        text, self.streamed = self.streamed, ""
         if is_chat(recipe) and not text.strip():
-            if self.chatting and not self.composer.prompt.text():
-                self.composer.prompt.set_text(self._said)  # it was not answered
+            self.unanswered()
             return False
         if not text.strip() or text.strip() == str(recipe.values.get(START, "")).strip():
             return False
@@ -301,7 +168,7 @@ class TextPane(CreatePane):
         if shown:
             self.items, self.view = (), "items"
             if is_chat(recipe):
-                self._show_turns((*asked(recipe), Turn("assistant", text)))
+                self.show_turns((*asked(recipe), Turn("assistant", text)))
             else:
                 self._put(text)
             self.show_view()
@@ -317,48 +184,32 @@ class TextPane(CreatePane):
     def show_items(self, items: Sequence[Item]) -> None:
         item = items[-1]
         self.items = (item,)
-        self._loading += 1
-        turn = self._loading
+        self.loading += 1
+        turn = self.loading
         if is_chat(item.recipe):
-            self._open_talk(item, turn)
+            self.open_talk(item, turn)
             return
         self.sheets.setCurrentIndex(0)
         at = self.live.verticalScrollBar().value() if self.live.writing else 0
         if self.live.writing:
             self.live.end()
-            self._put(self._streamed, at)  # at once; the library has the same
+            self._put(self.streamed, at)  # at once; the library has the same
 
         def put(text: str) -> None:
             text = text.removesuffix("\n")
-            if turn == self._loading and not self.text.dirty and text != self.text.text():
+            if turn == self.loading and not self.text.dirty and text != self.text.text():
                 self._put(text, at)
 
         library = self.studio.library
         self.work.run(lambda: library.text(item), put, self.complain)
 
-    def _open_talk(self, item: Item, turn: int) -> None:
-        """Show the whole conversation of which the item is the last turn."""
-        before, library = asked(item.recipe), self.studio.library
-        if self.talk.view.writing and self.talk.view.turns == before:
-            self._show_turns((*before, Turn("assistant", self._streamed)))
-
-        def put(text: str) -> None:
-            if turn == self._loading:
-                self._show_turns((*before, Turn("assistant", text.removesuffix("\n"))))
-                self.talk.tell_context(item.summary)
-                self._show_buttons()
-
-        self.work.run(lambda: library.text(item), put, self.complain)
-
     def leave(self) -> None:
         self.keep()
-        self._loading += 1
+        self.loading += 1
 
     def words_shown(self) -> str:
-        if self._is_talk():
-            view = self.talk.view
-            last = next((t.content for t in reversed(view.turns) if t.role == "assistant"), "")
-            return view.live_text() or last
+        if self.is_talk:
+            return self.last_said()
         return self.live.text() if self.view == "live" else self.text.text()
 
     def keep(self) -> None:
@@ -390,6 +241,32 @@ class TextPane(CreatePane):
         values = {**self.composer.values(), START: start}
         self.submit(values, self.composer.seed.value(), self.composer.files())
 
+    def read_aloud(self) -> None:
+        """Have the sound pane speak what is shown, or what is selected in it."""
+        chosen = "" if self.is_talk else self.text.textCursor().selection().toPlainText()
+        words = (chosen or self.words_shown()).strip()
+        if self.is_talk:  # its marks are not to be spoken
+            page = QTextDocument()
+            page.setMarkdown(words)
+            words = page.toPlainText()
+        studio = self.studio
+
+        def speak(able: bool) -> None:
+            if able:
+                values = {"prompt": words}
+                studio.hand(Handover("audio", values, family=SPEECH, make=True))
+                return
+            studio.notices.show(
+                self.tr("There is no voice here to read with."),
+                self.tr("Add one on the Models page, for instance a Piper voice."),
+                kind="info",
+                actions=[(self.tr("Open Models"), lambda: studio.show_page.emit("models"))],
+            )
+
+        if words:
+            specs, store = studio.engine.families("audio"), studio.store
+            self.work.run(lambda: bool(look(store, specs).of(SPEECH)), speak, self.complain)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Save):
             self.keep()
@@ -400,7 +277,7 @@ class TextPane(CreatePane):
         self.text.set_text(text)
         self.text.verticalScrollBar().setValue(scroll)
         self.pages.setCurrentWidget(self.text)
-        self._show_buttons()
+        self.show_buttons()
 
     def _keep_new(self, recipe: Recipe, text: str, shown: bool) -> None:
         library, mark = self.studio.library, self.studio.settings.mark_ai
@@ -410,7 +287,7 @@ class TextPane(CreatePane):
                 self.work.run(self._drafts.clear)
             if shown and self.view == "items" and not self.items:
                 self.items = (item,)
-                self._show_buttons()
+                self.show_buttons()
             self.studio.library_changed.emit()
 
         self.work.run(
@@ -464,25 +341,20 @@ class TextPane(CreatePane):
         )
 
     def _copy(self) -> None:
-        if self._is_talk():
-            turns = self.talk.view.turns
-            self._copied(as_markdown(turns, self.tr("You"), self._author()))
+        if self.is_talk:
+            self.copied(self.whole_talk())
             return
         chosen = self.text.textCursor().selection().toPlainText() if self.view == "items" else ""
-        self._copied(chosen or self.words_shown())
-
-    def _copied(self, words: str) -> None:
-        QApplication.clipboard().setText(words)
-        self.composer.set_status(self.tr("Copied"))
+        self.copied(chosen or self.words_shown())
 
     def _edited(self, _dirty: bool) -> None:
-        self._show_buttons()
+        self.show_buttons()
 
     def _count(self, words: int) -> None:
         self.words.setText(self.tr("{n} words").format(n=words))
 
-    def _show_buttons(self) -> None:
-        kept, talk = self.view == "items", self._is_talk()
+    def show_buttons(self) -> None:
+        kept, talk = self.view == "items", self.is_talk
         for button in (self.go_on, self.once_more, self.save):
             button.setEnabled(kept)
         # Of two, one takes the other's place: there is not room for both in a narrow pane.

@@ -324,6 +324,10 @@ class Composer(QWidget):
         if not self._by_hand:
             self.fold.setChecked(not wanted)
 
+    def unfold(self) -> None:
+        """Show the settings, as something was put into them."""
+        self.fold.setChecked(True)
+
     def _folded_by_hand(self) -> None:
         self._by_hand = True
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 
 from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtGui import QResizeEvent, QTextBlockFormat, QTextCursor
-from PySide6.QtWidgets import QFrame, QTextEdit, QWidget
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QKeyEvent,
+    QResizeEvent,
+    QTextBlockFormat,
+    QTextCursor,
+)
+from PySide6.QtWidgets import QFrame, QMenu, QTextEdit, QWidget
 
 from studio.ui import theme
 
@@ -35,6 +41,10 @@ class TextView(QTextEdit):
     """Whether there are changes that were not saved yet."""
     counted = Signal(int)
     """How many words there are now."""
+    menu_opened = Signal(QMenu)
+    """The context menu is about to be shown; more may be put into it."""
+    words_wanted = Signal()
+    """Ctrl+Space: other words for what is selected."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -129,6 +139,49 @@ class TextView(QTextEdit):
         cursor.setPosition(here.selectionEnd(), QTextCursor.MoveMode.KeepAnchor)
         return cursor.selectedText().replace("\u2029", "\n").replace("\u2028", "\n")
 
+    def around(self, before: int, after: int) -> tuple[str, str, str]:
+        """What is selected, or the word at the cursor, with as many characters around it.
+
+        Selects it; all empty where there is no word.
+        """
+        cursor = self.textCursor()
+        if not cursor.hasSelection():
+            cursor.select(QTextCursor.SelectionType.WordUnderCursor)
+        chosen = cursor.selection().toPlainText()
+        if not chosen.strip():
+            return "", "", ""
+        # Spaces at the ends of a selection stay where they are.
+        start = cursor.selectionStart() + _units(chosen) - _units(chosen.lstrip())
+        end = cursor.selectionEnd() - _units(chosen) + _units(chosen.rstrip())
+        cursor.setPosition(start)
+        cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
+        self.setTextCursor(cursor)
+        left, right = QTextCursor(self.document()), QTextCursor(self.document())
+        left.setPosition(max(0, start - before))
+        left.setPosition(start, QTextCursor.MoveMode.KeepAnchor)
+        right.setPosition(end)
+        last = self.document().characterCount() - 1
+        right.setPosition(min(last, end + after), QTextCursor.MoveMode.KeepAnchor)
+        return (
+            left.selection().toPlainText(),
+            cursor.selection().toPlainText(),
+            right.selection().toPlainText(),
+        )
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = self.createStandardContextMenu()
+        menu.setObjectName("text-menu")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.menu_opened.emit(menu)
+        menu.popup(event.globalPos())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        control = event.modifiers() == Qt.KeyboardModifier.ControlModifier
+        if event.key() == Qt.Key.Key_Space and control and not self.isReadOnly():
+            self.words_wanted.emit()
+        else:
+            super().keyPressEvent(event)
+
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
         """Not a file: dropped here, it is for the window, which takes the recipe out of it."""
         return not source.hasUrls() and super().canInsertFromMimeData(source)
@@ -166,3 +219,8 @@ class TextView(QTextEdit):
         if dirty != self._dirty:
             self._dirty = dirty
             self.edited.emit(dirty)
+
+
+def _units(text: str) -> int:
+    """How long a text is to Qt, which counts UTF-16 units."""
+    return len(text.encode("utf-16-le")) // 2

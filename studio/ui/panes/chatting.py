@@ -1,0 +1,219 @@
+"""The half of the text pane that holds a conversation with a chat model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+
+from studio.core.recipe import Recipe
+from studio.library import Item
+from studio.ui.conversation import (
+    CHAT,
+    HISTORY,
+    Turn,
+    as_markdown,
+    asked,
+    history_of,
+    is_chat,
+    turns_of,
+)
+from studio.ui.panes.create import CreatePane
+from studio.ui.panes.talk import Talk
+
+
+class ChattingPane(CreatePane):
+    """A create pane whose prompt moves below a conversation when the form is set to one.
+
+    Each answer is an item of the library; its recipe holds what was said before.
+    """
+
+    talk: Talk
+    sheets: QStackedWidget
+    """What is made otherwise, and the conversation."""
+
+    def build_talk(self, other: QWidget) -> QStackedWidget:
+        """The pages of a result: `other`, and the conversation."""
+        self.talk = Talk(self.foot)
+        self.talk.edit_wanted.connect(self._edit_turn)
+        self.talk.edit_ended.connect(lambda: self.composer.prompt.set_text(""))
+        self.talk.again_wanted.connect(self._say_again)
+        self.talk.copy_wanted.connect(self.copied)
+        self.chatting = False
+        """The form is set to a conversation: what is written is said, and answered."""
+        self.loading = 0
+        """Counts what was opened, so that what comes late is not shown any more."""
+        self.streamed = ""
+        """What came of the job that runs."""
+        self._said = ""
+        """What was said last, to be there again where it cannot be answered."""
+        self.answering: tuple[Turn, ...] = ()
+        """What the model answers now, where it is a conversation."""
+        sheets = QStackedWidget()
+        sheets.addWidget(other)
+        sheets.addWidget(self.talk)
+        self.composer.changed.connect(self._mind_mode)
+        return sheets
+
+    def show_buttons(self) -> None:
+        """Show what can be done with what is shown."""
+        raise NotImplementedError
+
+    def primary(self) -> None:
+        if not (self.chatting and self._learned):
+            super().primary()
+            return
+        wish = self.composer.prompt.text()
+        if self.busy or not wish.strip():  # the answer comes before the next question
+            return
+        self._said = wish
+        values = {**self.composer.values(), HISTORY: history_of(self.talk.turns)}
+        self.composer.seed.roll()
+        files = self.composer.files()
+        if self.submit(values, self.composer.seed.value(), files, keep=True):
+            self.composer.prompt.set_text("")
+
+    def clear(self) -> None:
+        """A new chat keeps the settings of the last one."""
+        if not self.chatting:
+            super().clear()
+            return
+        self.leave()
+        self.talk.show_turns((), "")
+        self.talk.tell_context({})
+        self.items, self.view = (), "empty"
+        self.composer.prompt.set_text("")
+        self.show_view()
+        self.focus_prompt()
+
+    def open_item(self, item: Item) -> None:
+        super().open_item(item)
+        if is_chat(item.recipe):
+            self.composer.prompt.set_text("")
+
+    def apply_recipe(self, recipe: Recipe) -> None:
+        super().apply_recipe(recipe)
+        if recipe.kind == self.kind and is_chat(recipe) and self.chatting:
+            before = turns_of(recipe.values.get(HISTORY, ""))
+            self.leave()
+            self.items, self.view = (), "items" if before else "empty"
+            self.show_turns(before)
+            self.show_view()
+
+    def _mind_mode(self) -> None:
+        """Stand as the form's kind of text wants it: with the prompt above, or below a chat."""
+        spec = self.chooser.spec
+        able = spec is not None and spec.control(HISTORY) is not None
+        chatting = able and self.composer.form.values().get("kind") == CHAT
+        if chatting == self.chatting:
+            return
+        self.chatting = chatting
+        self.composer.set_placeholder(self.tr("Say something") if chatting else None)
+        if chatting:
+            self.composer.lend(self.talk.entry, self.talk.below)
+            self.composer.set_make(self.tr("Send"), "send")
+        else:
+            self.composer.take_back()
+            self.composer.set_make(self.make_words())
+        self.foot.setVisible(chatting)
+        words = self.tr("New chat") if chatting else self.tr("Start anew")
+        self.anew.setToolTip(words)
+        self.anew.setAccessibleName(words)
+        self.empty.set_examples(() if chatting or spec is None else spec.examples)
+        if self.view == "items" and self.is_talk != chatting:
+            self.leave()
+            self.items, self.view = (), "empty"
+        if not self.is_talk:
+            self.talk.show_turns((), "")
+            self.talk.tell_context({})
+        self.show_view()
+        self._tell()
+
+    def show_view(self) -> None:
+        super().show_view()
+        if self.chatting:
+            self.composer.make_room(True)
+        self.show_buttons()
+
+    @property
+    def is_talk(self) -> bool:
+        """Whether what is shown is a conversation."""
+        return self.view != "empty" and self.sheets.currentWidget() is self.talk
+
+    def _author(self) -> str:
+        offer = self.chooser.offer
+        return offer.title if offer is not None else self.tr("Model")
+
+    def show_turns(self, turns: Sequence[Turn]) -> None:
+        self.sheets.setCurrentWidget(self.talk)
+        self.talk.show_turns(turns, self._author())
+        self.show_buttons()
+
+    def _edit_turn(self, words: str) -> None:
+        self.composer.prompt.set_text(words)
+        self.focus_prompt()
+
+    def _say_again(self, number: int) -> None:
+        """Have a turn of the model said once more, with another seed; what came after it goes."""
+        turns = self.talk.view.turns[:number]
+        if self.busy or not turns or turns[-1].role != "user":
+            return
+        values = {**self.composer.values(), "prompt": turns[-1].content}
+        self.composer.seed.set_locked(False)
+        self._said = ""
+        self.submit({**values, HISTORY: history_of(turns[:-1])}, self.composer.seed.roll())
+
+    def talk_begin(self, recipe: Recipe) -> bool:
+        """A job begins. Whether it answers in a conversation."""
+        self.streamed = ""
+        self.answering = asked(recipe) if is_chat(recipe) else ()
+        return bool(self.answering)
+
+    def talk_preview(self, text: str) -> bool:
+        """More of what is written. Whether that is said in a conversation."""
+        self.streamed += text
+        if self.answering and self.view == "live":
+            self.talk.view.append_text(text)
+        return bool(self.answering)
+
+    def talk_live(self) -> bool:
+        """Show what is being said. False where it is no conversation."""
+        if self.answering:
+            self.sheets.setCurrentWidget(self.talk)
+            self.talk.begin(self.answering, self._author())
+            self.talk.view.append_text(self.streamed)
+        return bool(self.answering)
+
+    def unanswered(self) -> None:
+        """There was no answer: what was said is there to be said again."""
+        if self.chatting and not self.composer.prompt.text():
+            self.composer.prompt.set_text(self._said)
+
+    def open_talk(self, item: Item, turn: int) -> None:
+        """Show the whole conversation of which the item is the last turn."""
+        before, library = asked(item.recipe), self.studio.library
+        if self.talk.view.writing and self.talk.view.turns == before:
+            self.show_turns((*before, Turn("assistant", self.streamed)))
+
+        def put(text: str) -> None:
+            if turn == self.loading:
+                self.show_turns((*before, Turn("assistant", text.removesuffix("\n"))))
+                self.talk.tell_context(item.summary)
+                self.show_buttons()
+
+        self.work.run(lambda: library.text(item), put, self.complain)
+
+    def last_said(self) -> str:
+        """The model's last turn, or what there is of it."""
+        view = self.talk.view
+        last = next((t.content for t in reversed(view.turns) if t.role == "assistant"), "")
+        return view.live_text() or last
+
+    def whole_talk(self) -> str:
+        """All of the conversation, as Markdown."""
+        return as_markdown(self.talk.view.turns, self.tr("You"), self._author())
+
+    def copied(self, words: str) -> None:
+        """Put words on the clipboard, and say so."""
+        QApplication.clipboard().setText(words)
+        self.composer.set_status(self.tr("Copied"))
