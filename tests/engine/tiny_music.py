@@ -1,4 +1,4 @@
-"""Tiny MusicGen models with random weights: in safetensors, and in the layout of transformers.js."""
+"""Tiny MusicGen models with random weights: in safetensors, and as transformers.js has them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def make(folder: Path, channels: int = 1) -> Path:
 
 
 def make_script(folder: Path) -> Path:
-    """Write the mono model into `folder` as transformers.js has it: ONNX parts, a merged decoder."""
+    """Write the mono model into `folder` as transformers.js has it, with a merged decoder."""
     import onnx
 
     folder.mkdir(parents=True, exist_ok=True)

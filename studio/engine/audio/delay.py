@@ -47,9 +47,7 @@ def pick(columns: Codes, frames: int, channels: int) -> Codes:
     import numpy as np
 
     late = delays(len(columns), channels)
-    return np.stack(
-        [columns[book, 1 + lag : 1 + lag + frames] for book, lag in enumerate(late)]
-    )
+    return np.stack([columns[book, 1 + lag : 1 + lag + frames] for book, lag in enumerate(late)])
 
 
 def whole(columns: Codes, upto: int, channels: int) -> int:
