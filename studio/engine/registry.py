@@ -42,6 +42,7 @@ class Family(Protocol):
 FAMILIES: tuple[Entry, ...] = (
     Entry("text.chat", "text", "studio.engine.text.chat"),
     Entry("text.causal", "text", "studio.engine.text.causal"),
+    Entry("text.fill", "text", "studio.engine.text.masked"),
     Entry("image.diffusion", "image", "studio.engine.image.diffusion"),
     Entry("image.upscale", "image", "studio.engine.image.upscale"),
     Entry("image.background", "image", "studio.engine.image.background"),

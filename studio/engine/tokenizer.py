@@ -99,6 +99,21 @@ class JsonTokenizer:
         vocabulary = self._rendered.get_vocab(with_added_tokens=False)
         return np.array(sorted(i for t, i in vocabulary.items() if t[:1] in "Ġ▁ "), dtype=np.intp)
 
+    def size(self) -> int:
+        """How many tokens there are."""
+        return int(self._rendered.get_vocab_size())
+
+    def continued(self) -> npt.NDArray[np.intp]:
+        """Ids of the tokens that go on within a word."""
+        import numpy as np
+
+        vocabulary = self._rendered.get_vocab(with_added_tokens=False)
+        if len(spaced := self.spaced()):
+            return np.setdiff1d(np.array(sorted(vocabulary.values()), dtype=np.intp), spaced)
+        # WordPiece marks them instead of those that begin a word.
+        inner = sorted(i for t, i in vocabulary.items() if t.startswith("##"))
+        return np.array(inner, dtype=np.intp)
+
     def decode(self, ids: Sequence[int]) -> str:
         return str(self._rendered.decode(list(ids), skip_special_tokens=True))
 

@@ -35,6 +35,7 @@ class Tiny:
 TINY: dict[str, Tiny] = {
     "text.chat": Tiny(tiny_text.make, {"prompt": "a fox", "length": 20}),
     "text.causal": Tiny(tiny_transformers.make_gpt2, {"prompt": "The fox", "length": 20}),
+    "text.fill": Tiny(tiny_transformers.make_bert, {"prompt": "The ___ and the moon", "count": 1}),
     "image.diffusion": Tiny(tiny_image.make, {"prompt": "a fox", "steps": 2, "count": 2}),
     "image.upscale": Tiny(
         tiny_onegraph.make_upscaler, {"prompt": "disc", "tile": 32}, tiny_onegraph.inputs

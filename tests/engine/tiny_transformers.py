@@ -57,6 +57,86 @@ def make_causal(folder: Path, kind: str, **more: Any) -> Path:
     return folder
 
 
+MASKED: Mapping[str, Mapping[str, Any]] = {
+    "bert": {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+        "max_position_embeddings": CONTEXT,
+        "initializer_range": 0.3,
+    },
+    "roberta": {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+        "max_position_embeddings": CONTEXT + 2,
+        "type_vocab_size": 1,
+        "initializer_range": 0.3,
+    },
+    "distilbert": {
+        "dim": 32,
+        "n_layers": 2,
+        "n_heads": 4,
+        "hidden_dim": 48,
+        "max_position_embeddings": CONTEXT,
+        "initializer_range": 0.3,
+    },
+}
+
+
+def make_bert(folder: Path) -> Path:
+    return make_masked(folder, "bert")
+
+
+def make_masked(folder: Path, kind: str) -> Path:
+    """A model that fills blanks: RoBERTa with a byte-level tokenizer, the others with WordPiece."""
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    if kind == "roberta":
+        special = ("<s>", "<pad>", "</s>", "<unk>")
+        size = bytes_tokenizer(
+            folder, special, "<s> $A </s>", "<mask>", mask_token="<mask>", pad_token="<pad>"
+        )
+    else:
+        size = pieces_tokenizer(folder)
+    config = AutoConfig.for_model(kind, vocab_size=size, **MASKED[kind])
+    save(AutoModelForMaskedLM, config, folder)
+    return folder
+
+
+def pieces_tokenizer(folder: Path) -> int:
+    """A WordPiece tokenizer as BERT has it; how many tokens it has."""
+    from tokenizers import (
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+        trainers,
+    )
+
+    folder.mkdir(parents=True, exist_ok=True)
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(vocab_size=120, show_progress=False, special_tokens=special)
+    tokenizer.train_from_iterator(TEXT * 3, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(t, special.index(t)) for t in ("[CLS]", "[SEP]")],
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    named = {"tokenizer_class": "PreTrainedTokenizerFast", "mask_token": "[MASK]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(named), "utf-8")
+    return int(tokenizer.get_vocab_size())
+
+
 def save(kind: Any, config: Any, folder: Path) -> None:
     """A model of that class with random weights, none of them zero, in safetensors."""
     import torch

@@ -122,7 +122,6 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     file = job.folder / "continuation.md"
     record = Record(job.recipe, bench.provider, mark_ai=job.mark_ai, edited=False)
     write_atomic(file, media.embed((page.text + "\n").encode("utf-8"), file.suffix, record))
-    yield Progress("saving", 1, 1, 1.0)
     yield Output((file,), job.recipe, writing.summary(page.text, start or page.text))
 
 

@@ -23,6 +23,9 @@ from studio.engine.text.looking_back import (
 )
 from studio.engine.text.net import Config, Net
 
+LONGEST = 16_384
+"""Tokens that a model is given to look back on, whatever its configuration promises."""
+
 
 def gpt2(config: Config, net: Net) -> Shape:
     config.refuse("add_cross_attention", False)
@@ -68,7 +71,7 @@ def gpt_neox(config: Config, net: Net) -> Shape:
     ids = ids_of(net)
     x = net.rows(net.weight("embed_in.weight", vocabulary, width), ids)
     attend = Attention(net, heads, head)
-    rotary, order = rotary_of(config, net, head, context)
+    rotary, order = rotary_of(config, net, head, context, 0.25)
     for i in range(layers):
         at = f"layers.{i}"
         y = net.norm(x, f"{at}.input_layernorm", width, epsilon)
@@ -130,6 +133,9 @@ def opt(config: Config, net: Net) -> Shape:
     def norm(x: str, name: str) -> str:
         return net.norm(x, name, width, 1e-5, affine=affine)
 
+    def three(at: str) -> list[str]:
+        return [f"{at}.self_attn.{p}_proj" for p in "qkv"]
+
     x = net.rows(net.weight("embed_tokens.weight", vocabulary, outside), ids)
     if outside != width:
         x = net.linear(x, "project_in", outside, width, bias=False)
@@ -143,7 +149,7 @@ def opt(config: Config, net: Net) -> Shape:
     for i in range(layers):
         at = f"layers.{i}"
         y = norm(x, f"{at}.self_attn_layer_norm") if first else x
-        y = attend(side_by_side(net, y, f"{at}.self_attn", width, biased))
+        y = attend(side_by_side(net, y, three(at), width, [width] * 3, biased))
         x = net.add(x, net.linear(y, f"{at}.self_attn.out_proj", width, width, bias=biased))
         x = x if first else norm(x, f"{at}.self_attn_layer_norm")
         y = norm(x, f"{at}.final_layer_norm") if first else x
@@ -156,6 +162,59 @@ def opt(config: Config, net: Net) -> Shape:
     if outside != width:
         x = net.linear(x, "project_out", width, outside, bias=False)
     scores(net, config, x, "embed_tokens", vocabulary, outside)
+    return Shape(layers, heads, head, context, vocabulary)
+
+
+def llama(config: Config, net: Net) -> Shape:
+    """Llama, Mistral, Qwen2 and Qwen3, which differ in little."""
+    kind = config.word("model_type")
+    width, heads = config.whole("hidden_size"), config.whole("num_attention_heads")
+    layers, inner = layers_of(config, "num_hidden_layers"), config.whole("intermediate_size")
+    shared = config.whole("num_key_value_heads", default=heads)
+    head = config.whole("head_dim", default=max(1, width // heads))
+    vocabulary = config.whole("vocab_size", most=1 << 24)
+    context = config.whole("max_position_embeddings", default=2048, most=1 << 24)
+    if config.flag("use_sliding_window", kind == "mistral"):
+        # Within one window all models look back on everything.
+        context = min(context, config.whole("sliding_window", default=context, most=1 << 24))
+    # Longer than that, tables and past would be larger than the model.
+    context = min(context, LONGEST)
+    epsilon = config.number("rms_norm_eps", default=1e-6)
+    act = config.word("hidden_act", default="silu")
+    biased = config.flag("attention_bias", False)
+    inside, outside = biased or kind == "qwen2", biased and kind != "qwen2"
+    if shared > heads or heads % shared or head % 8:
+        raise config.unfit("its heads do not share its width evenly")
+    ids = ids_of(net)
+    x = net.rows(net.weight("embed_tokens.weight", vocabulary, width), ids)
+    attend = Attention(net, heads, head, shared)
+    rotary, _ = rotary_of(config, net, head, context)
+    wide, narrow = heads * head, shared * head
+    for i in range(layers):
+        at = f"layers.{i}"
+        y = net.root_norm(x, f"{at}.input_layernorm", width, epsilon)
+        parts = [f"{at}.self_attn.{p}_proj" for p in "qkv"]
+        if kind == "qwen3":  # queries and keys are normalized head by head
+            query, key, value = (
+                net.linear(y, p, width, w, bias=inside)
+                for p, w in zip(parts, (wide, narrow, narrow), strict=True)
+            )
+            query = net.unbatched(query, head)
+            query = net.root_norm(query, f"{at}.self_attn.q_norm", head, epsilon)
+            key = net.root_norm(net.unbatched(key, head), f"{at}.self_attn.k_norm", head, epsilon)
+            y = attend(query, key, value, rotary=rotary)
+        else:
+            y = side_by_side(net, y, parts, width, (wide, narrow, narrow), inside)
+            y = attend(y, rotary=rotary)
+        x = net.add(x, net.linear(y, f"{at}.self_attn.o_proj", wide, width, bias=outside))
+        y = net.root_norm(x, f"{at}.post_attention_layernorm", width, epsilon)
+        gated = config.flag("mlp_bias", False)
+        gate = net.activation(net.linear(y, f"{at}.mlp.gate_proj", width, inner, bias=gated), act)
+        up = net.linear(y, f"{at}.mlp.up_proj", width, inner, bias=gated)
+        y = net.node("Mul", gate, up)
+        x = net.add(x, net.linear(y, f"{at}.mlp.down_proj", inner, width, bias=gated))
+    x = net.root_norm(net.last(x), "norm", width, epsilon)
+    scores(net, config, x, "embed_tokens", vocabulary, width, tied=False)
     return Shape(layers, heads, head, context, vocabulary)
 
 
@@ -172,6 +231,7 @@ KINDS = {
     "gpt2": Kind(gpt2, ("transformer.",)),
     "gpt_neox": Kind(gpt_neox, ("gpt_neox.",)),
     "bloom": Kind(bloom, ("transformer.",)),
+    **{kind: Kind(llama, ("model.",)) for kind in ("llama", "mistral", "qwen2", "qwen3")},
     "opt": Kind(opt, ("model.decoder.", "decoder.")),
 }
 """By the `model_type` of config.json."""

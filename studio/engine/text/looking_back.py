@@ -36,39 +36,57 @@ class Attention:
     of buffers (1, heads, room, head), which are its outputs as well.
     """
 
-    def __init__(self, net: Net, heads: int, head: int, *, prefix: str = "") -> None:
+    def __init__(self, net: Net, heads: int, head: int, shared: int = 0) -> None:
+        """`shared`: heads of keys and values, where several queries share one."""
         from onnx import TensorProto
 
-        self._net, self._heads, self._head, self._prefix = net, heads, head, prefix
+        self._net, self._heads, self._head, self._shared = net, heads, head, shared or heads
         self._before = net.input("seqlens_k", TensorProto.INT32, [1])
         self.total = net.input("total_sequence_length", TensorProto.INT32, [])
         self._layers = 0
 
     def __call__(
-        self, qkv: str, *, scale: float = 0.0, bias: str = "", rotary: tuple[str, str] | None = None
+        self,
+        query: str,
+        key: str = "",
+        value: str = "",
+        *,
+        scale: float = 0.0,
+        bias: str = "",
+        rotary: tuple[str, str] | None = None,
     ) -> str:
-        """(tokens, 3 · width) -> (tokens, width); queries, keys and values side by side.
+        """(tokens, heads · head) each -> (tokens, heads · head).
 
-        `scale` 0 divides by the root of a head's width. `bias`: (1, heads, tokens, total).
-        `rotary`: tables of cosines and sines for the rotated front part of each head.
+        Without `key` and `value` the three lie side by side in `query`. `scale` 0 divides by the
+        root of a head's width. `bias`: (1, heads, tokens, total). `rotary`: tables of cosines and
+        sines for the rotated front part of each head.
         """
-        net, width, number = self._net, self._heads * self._head, self._layers
+        net, number = self._net, self._layers
+        width, narrow = self._heads * self._head, self._shared * self._head
         self._layers += 1
-        shape: list[int | str] = [1, self._heads, "room", self._head]
+        shape: list[int | str] = [1, self._shared, "room", self._head]
         pasts = [f"past_key_values.{number}.{half}" for half in ("key", "value")]
         for name in pasts:
             net.input(name, net.float, shape)
         presents = [f"present.{number}.{half}" for half in ("key", "value")]
-        inputs = [net.batched(qkv, 3 * width), "", "", *pasts, self._before, self.total]
-        inputs += [*rotary, ""] if rotary else ["", "", ""]
+        if key:
+            inputs = [net.batched(query, width), net.batched(key, narrow)]
+            inputs.append(net.batched(value, narrow))
+        else:
+            inputs = [net.batched(query, width + 2 * narrow), "", ""]
+        inputs += [*pasts, self._before, self.total]
+        if rotary or bias:
+            inputs += rotary or ("", "")
+        if bias:
+            inputs += ["", bias]
         result = f"attention.{number}"
         net.node_named(
             "GroupQueryAttention",
-            [*inputs, bias] if bias else inputs[: 9 if rotary else 7],
+            inputs,
             [result, *presents],
             domain=CONTRIB,
             num_heads=self._heads,
-            kv_num_heads=self._heads,
+            kv_num_heads=self._shared,
             do_rotary=int(rotary is not None),
             scale=scale,
         )
@@ -144,20 +162,22 @@ def interleaved(
     return net.multiply(x, matrix, offset, name)
 
 
-def side_by_side(net: Net, x: str, name: str, width: int, biased: bool) -> str:
-    """Queries, keys and values of three layers by one multiplication."""
+def side_by_side(
+    net: Net, x: str, names: Sequence[str], width: int, widths: Sequence[int], biased: bool
+) -> str:
+    """What several layers give, side by side, by one multiplication."""
     import numpy as np
 
-    parts = [f"{name}.{p}_proj" for p in "qkv"]
-    matrix = np.concatenate([net.weights.take(f"{p}.weight", (width, width)) for p in parts])
+    sizes = list(zip(names, widths, strict=True))
+    matrix = np.concatenate([net.weights.take(f"{n}.weight", (w, width)) for n, w in sizes])
     offset = None
     if biased:
-        offset = np.concatenate([net.weights.take(f"{p}.bias", (width,)) for p in parts])
-    return net.multiply(x, matrix, offset, name)
+        offset = np.concatenate([net.weights.take(f"{n}.bias", (w,)) for n, w in sizes])
+    return net.multiply(x, matrix, offset, f"{names[0]}.and")
 
 
 def rotary_of(
-    config: Config, net: Net, head: int, context: int
+    config: Config, net: Net, head: int, context: int, part: float = 1.0
 ) -> tuple[tuple[str, str], tuple[int, ...]]:
     """Tables of cosines and sines, (context, half), and the order that heads are put in for them.
 
@@ -169,10 +189,11 @@ def rotary_of(
 
     config.refuse("rope_scaling")
     rope = config.part("rope_parameters")
-    if rope.word("rope_type", default="default") != "default":
+    if rope.word("rope_type", "type", default="default") != "default":
         raise config.unfit("its positions are stretched in a way that Triptych does not know")
-    part = rope.number("partial_rotary_factor", default=config.number("rotary_pct", default=0.25))
-    base = rope.number("rope_theta", default=config.number("rotary_emb_base", default=10_000))
+    part = rope.number("partial_rotary_factor", default=config.number("rotary_pct", default=part))
+    base = config.number("rope_theta", "rotary_emb_base", default=10_000)
+    base = rope.number("rope_theta", default=base)
     pairs = int(head * min(part, 1.0)) // 2
     half = -(-pairs // 8) * 8
     if pairs < 1 or int(head * min(part, 1.0)) % 2 or 2 * half > head:

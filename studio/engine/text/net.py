@@ -319,6 +319,30 @@ class Net:
     def unbatched(self, x: str, width: int) -> str:
         return self.node("Reshape", x, self.constant([-1, width]))
 
+    def split(self, x: str, *widths: int) -> list[str]:
+        """Columns of those widths, side by side in x."""
+        names = [f"s{len(self._nodes)}.{i}" for i in range(len(widths))]
+        self.node_named("Split", [x, self.constant(list(widths))], names, axis=-1)
+        return names
+
+    def attend(
+        self, query: str, key: str, value: str, heads: int, head: int, *, scale: float = 0.0,
+        bias: str = "", ready: bool = False,
+    ) -> str:  # fmt: skip
+        """Attention in all directions: (tokens, heads · head) each -> the same.
+
+        Keys and values that are `ready` have the shape (1, heads, tokens, head). `scale` 0 divides
+        by the root of a head's width. `bias`: (1, heads, tokens, tokens).
+        """
+        more = {"scale": scale} if scale else {}
+        wide = heads * head
+        halves = [v if ready else self.batched(v, wide) for v in (key, value)]
+        inputs = [self.batched(query, wide), *halves]
+        if bias:
+            inputs += ["", "", bias]
+        found = self.node("MultiHeadAttention", *inputs, domain=CONTRIB, num_heads=heads, **more)
+        return self.unbatched(found, wide)
+
     def logits(self, x: str, name: str = "logits") -> None:
         """The output: (tokens, vocabulary), single precision."""
         from onnx import TensorProto
