@@ -192,7 +192,7 @@ def speak(job: Job, bench: object) -> Iterator[Step]:
             for n in range(rate)
         )
         frames, peaks = frames + tone, peaks + bytes([120] * 10)
-        yield AudioPreview(10.0, bytes([120] * 10), float(len(sentences)))
+        yield AudioPreview(10.0, bytes([120] * 10), float(len(sentences)), tone, rate)
         time.sleep(float(job.recipe.values["pace"]))
         done = 0.95 * (number + 1) / len(sentences)
         yield Progress("speaking", number + 1, len(sentences), done)

@@ -196,7 +196,7 @@ def test_a_picture_is_written_about_and_drawn_on_from(
     pane: ImagePane, window: Window, qtbot: QtBot
 ) -> None:
     item = make(qtbot, pane, "a sun with a hat")
-    choose(qtbot, find(pane, QToolButton, "send"), "draw-on")
+    choose(qtbot, find(pane, QToolButton, "change"), "draw-on")
     assert pane.composer.files() == {"picture": item.main}
     made = make(qtbot, pane, "the same at night")
     assert set(made.recipe.inputs) == {"picture"}

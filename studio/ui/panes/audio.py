@@ -22,7 +22,7 @@ from studio.ui.engine import JobView
 from studio.ui.panes.create import CreatePane
 from studio.ui.widgets.buttons import Well, menu_tool, quiet, tool
 from studio.ui.widgets.itemwords import title
-from studio.ui.widgets.player import Player
+from studio.ui.widgets.player import Growing, Player
 from studio.ui.widgets.savemenu import SaveMenu
 from studio.ui.widgets.transport import Transport
 from studio.ui.widgets.waveform import Waveform
@@ -102,6 +102,10 @@ class AudioPane(CreatePane):
         column.addLayout(bar)
         self._heard: list[AudioPreview] = []
         self._live_recipe: Recipe | None = None
+        self._growing: Growing | None = None
+        """What is made, where it can be heard meanwhile."""
+        self._carry: int | None = None
+        """The millisecond to which that was heard when it was finished."""
         return page
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -111,18 +115,39 @@ class AudioPane(CreatePane):
     # Live
 
     def live_begin(self, job: JobView) -> None:
-        self._heard = []
+        self._heard, self._growing = [], None
         self._live_recipe = job.recipe
 
     def live_preview(self, preview: Preview) -> None:
         if isinstance(preview, AudioPreview):
             self._heard.append(preview)
+            if preview.samples and preview.sample_rate > 0:
+                self._hear(preview)
             if self.view == "live":
                 self.waveform.append(preview.peaks, preview.rate, preview.total_seconds)
                 self.transport.refresh()
 
+    def _hear(self, preview: AudioPreview) -> None:
+        """Speech is heard while it goes on; whoever wants silence pauses it."""
+        first = self._growing is None
+        if self._growing is None:
+            self._growing = Growing(preview.sample_rate)
+        self._growing.push(preview.samples)
+        if first and self.view == "live" and self.isVisible():
+            self.player.open_live(self._growing)
+            self.player.play()
+
+    def live_rest(self, recipe: Recipe) -> bool:
+        """It was stopped, and so is its sound."""
+        if self.player.live:
+            self.player.open(None)
+        self._growing = None
+        return False
+
     def show_live(self) -> None:
         self.player.open(None)
+        if self._growing is not None:
+            self.player.open_live(self._growing)
         self.waveform.begin()
         for heard in self._heard:
             self.waveform.append(heard.peaks, heard.rate, heard.total_seconds)
@@ -141,10 +166,16 @@ class AudioPane(CreatePane):
             float(seconds) if isinstance(seconds, int | float) else 0.0,
         )
         self.player.open(_sound_of(item))
+        carry, self._carry, self._growing = self._carry, None, None
+        if carry is not None and item.recipe == self._live_recipe:
+            self.player.seek(carry)  # the same sound, now from its file
+            self.player.play()
         self._say(title(item), item.recipe, item.summary)
         self._show_buttons()
 
     def leave(self) -> None:
+        listening = self.player.playing and self.player.live
+        self._carry = self.player.place if listening else None
         self.player.pause()
 
     def may_give_way(self) -> bool:
@@ -152,7 +183,7 @@ class AudioPane(CreatePane):
         return not self.player.playing
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Space and self.view == "items":
+        if event.key() == Qt.Key.Key_Space and (self.view == "items" or self.player.live):
             self.player.toggle()
         else:
             super().keyPressEvent(event)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Player(QObject):
-    """Plays one sound file: play, pause, seek, loop, volume.
+    """Plays one sound file, or one that is still being made: play, pause, seek, loop, volume.
 
     `available` is False where nothing can be heard, and `reason` says why, for a person.
     """
@@ -101,6 +101,16 @@ class Player(QObject):
         self._close()
         self._file, self._place = file, 0
 
+    def open_live(self, samples: Growing) -> None:
+        """Have a sound ready of which more is to come."""
+        self.open(None)
+        self._samples = samples
+
+    @property
+    def live(self) -> bool:
+        """Whether more of what is open may still come."""
+        return self._samples is not None and not self._samples.whole
+
     def toggle(self) -> None:
         if self.playing:
             self.pause()
@@ -110,16 +120,17 @@ class Player(QObject):
     def play(self) -> None:
         """From where it is; nothing happens where nothing can be heard."""
         self.prepare()
-        if not self.available or self._file is None or self.playing:
+        silent = self._file is None and self._samples is None
+        if not self.available or silent or self.playing:
             return
         try:
-            if self._samples is None:
+            if self._samples is None and self._file is not None:
                 self._samples = open_samples(self._file)
         except (OSError, EOFError, ValueError, wave.Error, RuntimeError) as error:
             log.warning("%s cannot be played: %s", self._file, error)
             self.failed.emit(self.tr("This sound cannot be read. Its file may be damaged."))
             return
-        if self._start(self._samples):
+        if self._samples is not None and self._start(self._samples):
             self._tick.start()
             self.changed.emit()
 
@@ -197,14 +208,16 @@ class Player(QObject):
             return
         played = round(sink.processedUSecs() * samples.rate / 1_000_000)
         frame = self._from + played
-        if not self._loop and (frame >= samples.frames or self._drained(sink)):
+        ended = samples.whole and (frame >= samples.frames or self._drained(sink))
+        if not self._loop and ended:
             self._tick.stop()
             self._stop()
             self._place = 0
             self.moved.emit(0)
             self.changed.emit()
             return
-        self._place = round(frame % max(1, samples.frames) * 1000 / samples.rate)
+        within = frame % max(1, samples.frames) if samples.whole else frame
+        self._place = round(within * 1000 / samples.rate)
         self.moved.emit(self._place)
         self._fill(samples)
 
@@ -223,11 +236,11 @@ class Player(QObject):
         while free >= step:
             if not self._rest:
                 self._rest = samples.read(free // step)
-                if not self._rest and self._loop and samples.frames:
+                if not self._rest and self._loop and samples.whole and samples.frames:
                     samples.seek(0)
                     self._rest = samples.read(free // step)
                 if not self._rest:
-                    self._exhausted = True
+                    self._exhausted = samples.whole
                     return
             taken = int(self._way.write(self._rest[:free]))
             if taken <= 0:
@@ -256,15 +269,52 @@ class Samples(Protocol):
 
     rate: int
     channels: int
-    frames: int
+    whole: bool
+    """No more frames will come than there are."""
+
+    @property
+    def frames(self) -> int: ...
 
     def read(self, frames: int) -> bytes: ...
     def seek(self, frame: int) -> None: ...
     def close(self) -> None: ...
 
 
+class Growing:
+    """Frames of one channel as they are made, all of them kept for who seeks back."""
+
+    channels = 1
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.whole = False
+        self._data = bytearray()
+        self._at = 0
+
+    @property
+    def frames(self) -> int:
+        return len(self._data) // SAMPLE
+
+    def push(self, data: bytes) -> None:
+        """More of it."""
+        self._data += data
+
+    def read(self, frames: int) -> bytes:
+        part = bytes(self._data[self._at : self._at + frames * SAMPLE])
+        self._at += len(part) // SAMPLE * SAMPLE
+        return part[: len(part) // SAMPLE * SAMPLE]
+
+    def seek(self, frame: int) -> None:
+        self._at = frame * SAMPLE
+
+    def close(self) -> None:
+        self.whole = True
+
+
 class _Wave:
     """A WAV file with 16 bits, read as it is."""
+
+    whole = True
 
     def __init__(self, file: Path) -> None:
         self._file = wave.Wave_read(str(file))
@@ -287,6 +337,8 @@ class _Wave:
 
 class _Decoded:
     """Any file that libsndfile reads."""
+
+    whole = True
 
     def __init__(self, file: Path) -> None:
         import soundfile  # 0.1 s: only for what is no plain WAV

@@ -64,6 +64,7 @@ class Transport(QWidget):
         waveform.toggled.connect(player.toggle)
         waveform.valueChanged.connect(self._tell)
         player.moved.connect(waveform.setValue)
+        player.moved.connect(self._tell)
         player.changed.connect(self._show)
         player.failed.connect(self._failed)
         self._show()
@@ -83,7 +84,8 @@ class Transport(QWidget):
         words = self.tr("Pause") if playing else self.tr("Play")
         self.play.setAccessibleName(words)
         self.play.setToolTip(words + "  (Space)")
-        self.play.setEnabled(self._player.available and self._waveform.maximum() > 0)
+        ready = self._waveform.maximum() > 0 or self._player.live
+        self.play.setEnabled(self._player.available and ready)
         if self._player.reason or playing:
             self.reason.setText(self._player.reason)
         self.reason.setVisible(bool(self.reason.text()) and not playing)
@@ -93,7 +95,9 @@ class Transport(QWidget):
 
     def _tell(self) -> None:
         seconds = self._waveform.seconds
-        self.place.setText(f"{clock(self._waveform.value() / 1000)} / {clock(seconds)}")
+        # What is still made has no place to go to in the waveform, but it is heard from one.
+        place = self._player.place if self._player.live else self._waveform.value()
+        self.place.setText(f"{clock(place / 1000)} / {clock(seconds)}")
 
     def _failed(self, text: str) -> None:
         self.reason.setText(text)
