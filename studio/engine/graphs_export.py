@@ -269,6 +269,8 @@ def main(folder: Path) -> None:
     threading.Thread(target=watch, daemon=True).start()
     architecture = pickle.loads(data)  # from the process that started this one
     export(architecture, module_of(architecture), folder)
+    # Past the interpreter's own end, which must not meet a thread that waits on stdin.
+    os._exit(0)
 
 
 if __name__ == "__main__":
