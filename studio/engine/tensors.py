@@ -49,6 +49,10 @@ class Tensors(Mapping[str, "npt.NDArray[Any]"]):
 
     def __init__(self, files: Mapping[str, _File]) -> None:
         self._where = {name: file for file in files.values() for name in file.entries}
+        self.metadata: Mapping[str, str] = {
+            k: v for file in files.values() for k, v in file.metadata.items()
+        }
+        """What the files say in words beside their tensors."""
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         return widened(self.raw(name), self.kind(name))
@@ -157,7 +161,10 @@ class _File:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError, RecursionError) as error:
             raise damaged(path) from error
-        self.metadata = header.get("__metadata__") or {}
+        said = header.get("__metadata__")
+        self.metadata: dict[str, str] = (
+            {k: v for k, v in said.items() if isinstance(v, str)} if isinstance(said, dict) else {}
+        )
 
     def raw(self, name: str) -> npt.NDArray[Any]:
         import numpy as np

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from studio.core.errors import StudioError
 from studio.core.messages import Convert, Progress
 from studio.engine.convert import image_graphs
-from studio.engine.image import layout, modules, single_file
+from studio.engine.image import layout, ldm, modules, single_file
 from studio.engine.image.architectures import of_config
 from tests.engine.image.test_architectures import CLIP, UNET, VAE, XL, randomized
 
@@ -107,49 +107,6 @@ def test_a_checkpoint_becomes_a_folder_that_can_be_read(
     assert tokenizer.model_max_length == 77
 
 
-def resnet(name: str) -> str:
-    for new, old in (
-        ("norm1", "in_layers.0"),
-        ("conv1", "in_layers.2"),
-        ("norm2", "out_layers.0"),
-        ("conv2", "out_layers.3"),
-        ("time_emb_proj", "emb_layers.1"),
-        ("conv_shortcut", "skip_connection"),
-    ):
-        name = name.replace(new, old)
-    return name
-
-
-def ldm_unet(name: str, layers: int = 1) -> str:
-    """The name that the first Stable Diffusion had for a weight of a UNet."""
-    plain = {
-        "time_embedding.linear_1": "time_embed.0",
-        "time_embedding.linear_2": "time_embed.2",
-        "add_embedding.linear_1": "label_emb.0.0",
-        "add_embedding.linear_2": "label_emb.0.2",
-        "conv_in": "input_blocks.0.0",
-        "conv_norm_out": "out.0",
-        "conv_out": "out.2",
-    }
-    for new, old in plain.items():
-        if name.startswith(new + "."):
-            return single_file.UNET + name.replace(new, old)
-    found = re.match(r"(down|up|mid)_block(?:s\.(\d))?\.(\w+)\.(\d)\.(.*)", name)
-    assert found
-    way, level, what, number, rest = found.groups()
-    if way == "mid":
-        at = f"middle_block.{1 if what == 'attentions' else 2 * int(number)}"
-    else:
-        first = int(level) * (layers + 1) + (way == "down")
-        place = {"resnets": 0, "attentions": 1, "downsamplers": 0}.get(what, -1)
-        if what == "downsamplers":
-            number, rest = str(layers), rest.replace("conv", "op")
-        if what == "upsamplers":
-            number, place = str(layers), 2 if level == "0" else 1
-        at = f"{'in' if way == 'down' else 'out'}put_blocks.{first + int(number)}.{place}"
-    return f"{single_file.UNET}{at}.{resnet(rest) if what == 'resnets' else rest}"
-
-
 def ldm_vae(name: str) -> str:
     name = re.sub(r"mid_block\.resnets\.(\d)", lambda m: f"mid.block_{int(m[1]) + 1}", name)
     name = name.replace("mid_block.attentions.0.", "mid.attn_1.")
@@ -169,7 +126,7 @@ def ldm_tensors(part: str, state: dict[str, torch.Tensor]) -> Iterator[tuple[str
     """A part's weights as such checkpoints have them."""
     for name, value in state.items():
         if part == "unet":
-            yield ldm_unet(name), value
+            yield single_file.UNET + ldm.unet_name(name, state, 1), value
         elif part == "vae":
             wide = "mid.attn" in ldm_vae(name) and value.ndim == 2
             yield ldm_vae(name), value[:, :, None, None] if wide else value
