@@ -174,7 +174,7 @@ def _export(
     example: tuple[Any, ...],
     *,
     names: tuple[list[str], list[str]],
-    axes: dict[int, str] | dict[str, dict[int, str]],
+    axes: Any,
 ) -> Any:
     import io
 
@@ -182,7 +182,8 @@ def _export(
     import torch
 
     inputs, outputs = names
-    one = {k: v for k, v in axes.items() if isinstance(v, str)}
+    if all(isinstance(name, str) for name in axes.values()):
+        axes = dict.fromkeys(inputs, axes)
     buffer = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter says much, to those who maintain it
@@ -194,7 +195,7 @@ def _export(
             opset_version=18,
             input_names=inputs,
             output_names=outputs,
-            dynamic_axes=dict.fromkeys(inputs, one) if one else axes,
+            dynamic_axes=axes,
         )
     return onnx.load_from_string(buffer.getvalue())
 
@@ -243,13 +244,13 @@ def _merged(model: Any) -> Any:
         **{n: {0: "batch", 2: "words"} for n in text},
     }
     first = _export(
-        _plain(lambda *t: run(*t, ())),
+        _plain(lambda *t: run(t[0], t[1], t[2], ())),
         (codes, mask, states),
         names=(inputs, ["logits", *present]),
         axes=axes,
     )
     later = _export(
-        _plain(lambda *t: run(*t[:3], t[3:])),
+        _plain(lambda *t: run(t[0], t[1], t[2], t[3:])),
         (codes, mask, states, *past),
         names=([*inputs, *own, *text], ["logits", *present]),
         axes=axes,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 from studio.core.controls import Number, Sound, Text, complete
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
-from studio.core.files import write_atomic
-from studio.core.media import embed
-from studio.core.messages import AudioPreview, Output, Phase, Progress, Step
+from studio.core.messages import AudioPreview, Step
 from studio.core.recipe import Job
-from studio.core.record import Record
-from studio.engine.image import handover
+from studio.engine.audio.worker import Worker
+from studio.engine.image import prompt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,61 +139,43 @@ def warm() -> None:
 
 def run(job: Job, bench: Workbench) -> Generator[Step, None, None]:
     """Write one piece of music; music.wav. Raises StudioError for whatever a person can mend."""
-    composing = Composing(job, bench)
-    yield from handover.steps(composing.work, composing.halt, composing.beat)
+    yield from Composing(job, bench).steps()
 
 
-class Composing:
-    """One job, from the model folder to the file. Works in a thread, is stopped from another."""
+class Composing(Worker):
+    """One piece of music."""
 
     def __init__(self, job: Job, bench: Workbench) -> None:
-        self._job, self._bench = job, bench
+        super().__init__(job, bench)
         self._values = complete(SPEC.controls, job.recipe.values)
-        self._model: Model | None = None
-        self._halted = False
-        self._last = Progress("starting", 0, 1, 0.0)
-        self._emit: Callable[[Step], None] = lambda step: None
 
-    def halt(self) -> None:
-        """Stop the graph that runs. Called from the generator's thread."""
-        self._halted = True
-        if self._model is not None:
-            self._model.brake.pull()
-
-    def beat(self) -> Step | None:
-        """Where we are, again, while one long graph runs: a moment at which it can be stopped."""
-        busy = self._model is not None and self._model.brake.busy
-        return self._last if busy else None
-
-    def work(self, emit: Callable[[Step], None]) -> None:
+    def work(self) -> None:
         """Everything a job is, in order."""
-        self._emit = emit
-        self._say("starting", 0, 1, 0.0)
         warm()
         import numpy as np
 
         from studio.engine.audio import music_model, waves
 
-        path = self._job.inputs.get("sound")
+        path = self.job.inputs.get("sound")
         given = None if path is None else waves.read(path)
         model = music_model.load(
-            self._job, self._bench, lambda i, n: self._say("loading", i, n, LOADED * i / n)
+            self.job, self.bench, lambda i, n: self.say("loading", i, n, LOADED * i / n)
         )
-        self._model = model
-        if self._halted:  # a moment ago, when there was no brake to pull yet
-            model.brake.pull()
+        self.held_by(model.brake)
         rate = model.shape.rate
         start = np.zeros((0, model.channels), dtype=np.float32)
         if given is not None:
-            music_model.open_ears(self._job, self._bench, model)
+            music_model.open_ears(self.job, self.bench, model)
             start = waves.resample(waves.channels(given[0], model.channels), given[1], rate)
         given_codes = self._heard(model, start)
         codes, cut = self._write(model, given_codes)
         made = self._sound(model, codes)
-        self._say("saving", 0, 1, SOUNDED)
+        self.say("saving", 0, 1, SOUNDED)
         heard = given_codes.shape[1] * model.shape.hop
         whole = join(start, made, heard, round(_JOINED * rate))
-        self._save(waves.finish(whole, rate), rate, model.provider, cut)
+        title = prompt.title(str(self._values["prompt"])) or "Music"
+        note = "The prompt is longer than this model reads; its end was left out." if cut else ""
+        self.save("music", waves.finish(whole, rate), rate, model.provider, title, note)
 
     def _heard(self, model: Model, sound: Floats) -> Codes:
         """The codes of a sound's end (codebooks, frames); of no sound, none."""
@@ -212,7 +191,7 @@ class Composing:
             raise StudioError(
                 "The sound to continue is too short.", "Choose one of at least half a second."
             )
-        self._say("reading", 0, 1, LOADED)
+        self.say("reading", 0, 1, LOADED)
         end = sound[len(sound) - frames * model.shape.hop :]
         codes = np.empty((model.books, frames), dtype=np.int64)
         for channel in range(model.channels):
@@ -227,13 +206,13 @@ class Composing:
         values = self._values
         guidance = float(values["guidance"])
         sampler = Sampler(
-            self._job.recipe.seed,
+            self.job.recipe.seed,
             temperature=float(values["temperature"]),
             top_k=int(values["top_k"]),
             top_p=float(values["top_p"]),
         )
         ids, cut = model.ids(str(values["prompt"]))
-        self._say("reading", 0, 1, LOADED)
+        self.say("reading", 0, 1, LOADED)
         condition = model.condition(ids, guided=guidance > 1)
         frame_rate = model.shape.frame_rate
         new = max(1, round(float(values["seconds"]) * frame_rate))
@@ -241,7 +220,7 @@ class Composing:
         codes = given
         for codes in compose(model, condition, sampler, guidance, given, new):
             done = codes.shape[1] - had
-            self._say("composing", done, new, READ + (WRITTEN - READ) * done / new)
+            self.say("composing", done, new, READ + (WRITTEN - READ) * done / new)
             if codes.shape[1] - shown >= frame_rate:
                 self._preview(model, codes, shown, new / frame_rate)
                 shown = codes.shape[1]
@@ -258,7 +237,7 @@ class Composing:
         new = sound[(since - first) * model.shape.hop :, None]
         count = max(1, round(len(new) / model.shape.rate * _PREVIEW_RATE))
         rate = count * model.shape.rate / len(new)
-        self._emit(AudioPreview(rate, peaks(new, count, _PREVIEW_SCALE), seconds))
+        self.emit(AudioPreview(rate, peaks(new, count, _PREVIEW_SCALE), seconds))
 
     def _sound(self, model: Model, codes: Codes) -> Floats:
         """The sound (samples, channels) of codes."""
@@ -273,31 +252,9 @@ class Composing:
                 parts.append(part)
                 done += len(part) // model.shape.hop
                 way = (SOUNDED - WRITTEN) * min(1.0, done / total)
-                self._say("sounding", min(done, total), total, WRITTEN + way)
+                self.say("sounding", min(done, total), total, WRITTEN + way)
             made.append(np.concatenate(parts))
         return np.stack(made, axis=1)
-
-    def _save(self, samples: npt.NDArray[np.int16], rate: int, provider: str, cut: bool) -> None:
-        from studio.engine.audio import waves
-        from studio.engine.audio.mixer import PEAKS, peaks
-        from studio.engine.image.prompt import title
-
-        record = Record(self._job.recipe, provider, mark_ai=self._job.mark_ai)
-        path: Path = self._job.folder / "music.wav"
-        write_atomic(path, embed(waves.to_wav(samples, rate), ".wav", record))
-        summary: dict[str, Any] = {
-            "seconds": len(samples) / rate,
-            "peaks": list(peaks(samples, PEAKS, 32767.0)),
-            "title": title(str(self._values["prompt"])) or "Music",
-        }
-        if cut:
-            summary["note"] = "The prompt is longer than this model reads; its end was left out."
-        self._emit(Output((path,), self._job.recipe, summary))
-        self._say("saving", 1, 1, 1.0)
-
-    def _say(self, phase: Phase, step: int, total: int, fraction: float) -> None:
-        self._last = Progress(phase, step, total, max(self._last.fraction, min(1.0, fraction)))
-        self._emit(self._last)
 
 
 def join(given: Floats, made: Floats, heard: int, fade: int) -> Floats:
