@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+_LONG_ROPE = 131_072
+"""The context of the Phi models that count positions otherwise beyond the first 4,096, also those
+that were read already: there a prompt could not be read by chunks, so they keep to the first."""
+_SHORT_ROPE = 4_096
+
 CHUNK = 32
 """Prompt tokens per call: genai holds the GIL in a call, and between calls a cancel is heard."""
 
@@ -50,6 +55,8 @@ class Loaded:
     provider: str
     shared_cache: bool
     """The past lies in one buffer, so that tokens can be appended at any time."""
+    rewinds: bool
+    """What was read can be taken back: no layer has a cache that forgets."""
     cache_bytes: int
     """What one token takes in that buffer, about."""
     kept: list[Reader] = field(default_factory=list)
@@ -199,6 +206,9 @@ def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
         raise _damaged(folder, "tokenizer.json cannot be read") from error
     model, provider = _open_model(folder, threads, providers)
     context = int(model_part["context_length"])
+    if str(model_part.get("type")).startswith("phi") and context >= _LONG_ROPE:
+        context = _SHORT_ROPE
+    shared = config.get("search", {}).get("past_present_share_buffer") is True
     loaded = Loaded(
         name=folder.name,
         folder=folder,
@@ -208,7 +218,8 @@ def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
         vocabulary=int(model_part["vocab_size"]),
         stops=_stop_ids(model_part) | _end_of_turn(folder, tokenizer),
         provider=provider,
-        shared_cache=config.get("search", {}).get("past_present_share_buffer") is True,
+        shared_cache=shared,
+        rewinds=shared and not model_part["decoder"].get("sliding_window"),
         cache_bytes=_cache_bytes(model_part["decoder"], provider),
     )
     try:

@@ -77,7 +77,7 @@ def speak(
         sound = True  # somebody has heard enough; what was read is read
         raise
     finally:
-        if sound and loaded.shared_cache:
+        if sound and loaded.rewinds:
             loaded.kept.append(reader)
             del loaded.kept[:-KEPT]
 
