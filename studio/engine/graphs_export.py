@@ -55,7 +55,7 @@ def thin(half: bool, tick: Callable[[], None]) -> Iterator[None]:
             if half:
                 value = torch.tensor([0x2000 + count % 0x2000], dtype=torch.int16)
                 value = value.view(torch.float16)
-            param = torch.nn.Parameter(value.expand(param.shape), requires_grad=False)
+            param = torch.nn.Parameter(value[0].expand(param.shape), requires_grad=False)
             vars(param)["_thin"] = True
         register(self, name, param)
 
