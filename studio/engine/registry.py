@@ -43,6 +43,7 @@ FAMILIES: tuple[Entry, ...] = (
     Entry("text.chat", "text", "studio.engine.text.chat"),
     Entry("text.causal", "text", "studio.engine.text.causal"),
     Entry("text.fill", "text", "studio.engine.text.masked"),
+    Entry("text.rewrite", "text", "studio.engine.text.seq2seq"),
     Entry("image.diffusion", "image", "studio.engine.image.diffusion"),
     Entry("image.upscale", "image", "studio.engine.image.upscale"),
     Entry("image.background", "image", "studio.engine.image.background"),

@@ -36,6 +36,7 @@ TINY: dict[str, Tiny] = {
     "text.chat": Tiny(tiny_text.make, {"prompt": "a fox", "length": 20}),
     "text.causal": Tiny(tiny_transformers.make_gpt2, {"prompt": "The fox", "length": 20}),
     "text.fill": Tiny(tiny_transformers.make_bert, {"prompt": "The ___ and the moon", "count": 1}),
+    "text.rewrite": Tiny(tiny_transformers.make_bart, {"prompt": "The fox. " * 40, "length": 5}),
     "image.diffusion": Tiny(tiny_image.make, {"prompt": "a fox", "steps": 2, "count": 2}),
     "image.upscale": Tiny(
         tiny_onegraph.make_upscaler, {"prompt": "disc", "tile": 32}, tiny_onegraph.inputs

@@ -86,6 +86,70 @@ MASKED: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+REWRITING: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "t5": (
+        "t5",
+        {
+            "d_model": 32,
+            "d_kv": 8,
+            "d_ff": 48,
+            "num_layers": 2,
+            "num_heads": 4,
+            "relative_attention_max_distance": 20,
+            "relative_attention_num_buckets": 8,
+            "initializer_factor": 0.5,
+        },
+    ),
+    "flan-t5": (
+        "t5",
+        {
+            "d_model": 32,
+            "d_kv": 16,
+            "d_ff": 48,
+            "num_layers": 2,
+            "num_heads": 2,
+            "feed_forward_proj": "gated-gelu",
+            "tie_word_embeddings": False,
+            "initializer_factor": 0.5,
+        },
+    ),
+    "bart": (
+        "bart",
+        {
+            "d_model": 32,
+            "encoder_layers": 2,
+            "decoder_layers": 2,
+            "encoder_attention_heads": 4,
+            "decoder_attention_heads": 4,
+            "encoder_ffn_dim": 48,
+            "decoder_ffn_dim": 40,
+            "max_position_embeddings": CONTEXT,
+            "init_std": 0.3,
+        },
+    ),
+}
+"""Name -> model_type and settings, for models that make one text of another."""
+
+
+def make_bart(folder: Path) -> Path:
+    return make_rewriting(folder, "bart")
+
+
+def make_rewriting(folder: Path, name: str) -> Path:
+    """A model that makes one text of another, with a byte-level tokenizer."""
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM
+
+    kind, settings = REWRITING[name]
+    special = ("<s>", "<pad>", "</s>", "<unk>")
+    size = bytes_tokenizer(folder, special, "<s> $A </s>" if kind == "bart" else "$A </s>")
+    ids = {"pad_token_id": 1, "eos_token_id": 2, "bos_token_id": 0}
+    ids["decoder_start_token_id"] = 2 if kind == "bart" else 1
+    more = {"forced_eos_token_id": None} if kind == "bart" else {}
+    config = AutoConfig.for_model(kind, vocab_size=size, **settings, **ids, **more)
+    save(AutoModelForSeq2SeqLM, config, folder)
+    return folder
+
+
 def make_bert(folder: Path) -> Path:
     return make_masked(folder, "bert")
 
