@@ -29,8 +29,10 @@ def kl(config: Mapping[str, Any], decode: Graph, encode: Callable[[], Graph]) ->
         # An export that gives latents instead of their distribution: one without any spread.
         return torch.cat([moments, torch.full_like(moments, -30.0)], dim=1)
 
+    # Without what the library notes for itself: it takes settings back that it calls default.
+    own = {k: v for k, v in config.items() if not k.startswith("_")}
     # These convolutions are inside the graphs.
-    own = {**config, "use_quant_conv": False, "use_post_quant_conv": False}
+    own |= {"use_quant_conv": False, "use_post_quant_conv": False}
     with torch.device("meta"):
         module = AutoencoderKL.from_config(own)
     module.tile_sample_min_size = _side(config.get("sample_size", module.tile_sample_min_size))

@@ -51,7 +51,7 @@ SAMPLERS: tuple[Sampler, ...] = (
     Sampler("dpmpp_2s", "DPM++ 2S", "DPMSolverSinglestepScheduler", _PLAIN),
     Sampler("dpmpp_2s_karras", "DPM++ 2S Karras", "DPMSolverSinglestepScheduler", _PLAIN | _KARRAS),
     Sampler("unipc", "UniPC", "UniPCMultistepScheduler", {}, _EVERY),
-    Sampler("deis", "DEIS", "DEISMultistepScheduler", {}, _BOTH),
+    Sampler("deis", "DEIS", "DEISMultistepScheduler"),
     Sampler("sa_solver", "SA-Solver", "SASolverScheduler"),
     Sampler("euler", "Euler", "EulerDiscreteScheduler"),
     Sampler("euler_karras", "Euler Karras", "EulerDiscreteScheduler", _KARRAS),

@@ -13,8 +13,10 @@ from PIL import Image
 from studio.core.controls import Value
 from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from tests.engine import tiny_image
+from tests.engine.image import tiny_kinds
 
 MakeJob = Callable[..., Job]
+MakeKind = Callable[..., Job]
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +57,55 @@ def photo(tmp_path: Path) -> Path:
 def copy(tiny: Path, tmp_path: Path) -> Path:
     """A tiny model that a test may spoil."""
     return Path(shutil.copytree(tiny, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny model of one of tiny_kinds.KINDS, or of what is laid over it."""
+    base, kept = tmp_path_factory.mktemp("kinds"), tmp_path_factory.mktemp("graphs")
+    laid = {"controlnet": "controlnet", "controlnet_xl": "controlnet", "taesd": "preview"}
+
+    def folder(kind: str) -> Path:
+        if not (base / kind).exists():
+            if kind in laid:
+                tiny_kinds.write(laid[kind], kind, base / kind, kept)
+            else:
+                tiny_kinds.make(kind, base / kind, kept)
+        return base / kind
+
+    return folder
+
+
+@pytest.fixture
+def make_kind(kinds: Callable[[str], Path], tmp_path: Path) -> MakeKind:
+    """A job for a tiny model of a kind, its ControlNet (steer) and preview decoder (small) near."""
+    made = 0
+
+    def make(
+        kind: str,
+        *,
+        model: Path | None = None,
+        inputs: dict[str, Path] | None = None,
+        **values: Value,
+    ) -> Job:
+        nonlocal made
+        made += 1
+        folder = tmp_path / f"kind{made}"
+        folder.mkdir()
+        chosen: dict[str, Value] = {"prompt": "a fox", "steps": 2, "width": 64, "height": 48}
+        chosen |= values
+        refs = {n: InputRef(p.name, "0" * 64) for n, p in (inputs or {}).items()}
+        recipe = Recipe("image", "image.diffusion", kind, 7, chosen, refs)
+        steer = kinds("controlnet_xl" if kind == "xl" else "controlnet")
+        extras = {"steer": steer, "small": kinds("taesd")}
+        return Job(
+            f"kind{made}",
+            recipe,
+            folder,
+            model or kinds(kind),
+            inputs or {},
+            extras,
+            DeviceChoice("cpu", 1),
+        )
+
+    return make

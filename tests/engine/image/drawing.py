@@ -32,6 +32,31 @@ def model_of(job: Job) -> pipelines.Model:
 
 def endless(path: Path, timestep: list[int | str]) -> None:
     """A UNet that gives its sample back after hours of multiplying."""
+    _endless(
+        path,
+        [
+            ("sample", ["b", 4, "h", "w"]),
+            ("timestep", timestep),
+            ("encoder_hidden_states", ["b", "s", 16]),
+        ],
+    )
+
+
+def endless_like(path: Path) -> None:
+    """Make a denoiser's graph one that gives its first input back after hours of multiplying."""
+    import onnx
+
+    inputs = onnx.load(path).graph.input
+    _endless(
+        path,
+        [
+            (i.name, [d.dim_param or d.dim_value for d in i.type.tensor_type.shape.dim])
+            for i in inputs
+        ],
+    )
+
+
+def _endless(path: Path, inputs: list[tuple[str, list[int | str]]]) -> None:
     import onnx
     from onnx import TensorProto, helper
 
@@ -56,19 +81,13 @@ def endless(path: Path, timestep: list[int | str]) -> None:
         helper.make_node("Loop", ["times", "yes", "many"], ["last"], body=step),
         helper.make_node("ReduceSum", ["last"], ["sum"], keepdims=0),
         helper.make_node("Mul", ["sum", "zero"], ["nothing"]),
-        helper.make_node("Add", ["sample", "nothing"], ["out_sample"]),
+        helper.make_node("Add", [inputs[0][0], "nothing"], ["out_sample"]),
     ]
     graph = helper.make_graph(
         nodes,
         "endless",
-        [
-            helper.make_tensor_value_info("sample", TensorProto.FLOAT, ["b", 4, "h", "w"]),
-            helper.make_tensor_value_info("timestep", TensorProto.FLOAT, timestep),
-            helper.make_tensor_value_info(
-                "encoder_hidden_states", TensorProto.FLOAT, ["b", "s", 16]
-            ),
-        ],
-        [helper.make_tensor_value_info("out_sample", TensorProto.FLOAT, ["b", 4, "h", "w"])],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in inputs],
+        [helper.make_tensor_value_info("out_sample", TensorProto.FLOAT, inputs[0][1])],
         initializer=[
             helper.make_tensor("times", TensorProto.INT64, [], [10**9]),
             helper.make_tensor("yes", TensorProto.BOOL, [], [True]),

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from studio.core import media
 from studio.core.messages import ImagePreview, Output, Progress
-from studio.engine.image import diffusion, prompt
+from studio.engine.image import diffusion, previews, prompt
+from studio.engine.image.denoisers import Call
 from studio.engine.workbench import Workbench
 from tests.engine.image.conftest import MakeJob
 from tests.engine.image.drawing import BENCH, model_of, outputs, pixels
@@ -130,6 +131,7 @@ def test_progress_and_previews(make_job: MakeJob) -> None:
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
 def test_the_estimate_is_the_clean_picture(kind: str) -> None:
     import torch
+    from diffusers.configuration_utils import FrozenDict
 
     alphas = torch.linspace(0.999, 0.01, 1000)
     clean, noise = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
@@ -139,21 +141,20 @@ def test_the_estimate_is_the_clean_picture(kind: str) -> None:
     # With guidance 3, an unconditional prediction u and c = u + (told - u) / 3 combine to `told`.
     plain = torch.randn(1, 4, 8, 8)
     rows = torch.cat([plain, plain + (told - plain) / 3])
+    unet = SimpleNamespace(calls=[Call(torch.cat([sample] * 2), 600.0, rows)])
+    config = FrozenDict({"prediction_type": kind})
     pipe = SimpleNamespace(
-        unet=SimpleNamespace(last=(torch.cat([sample] * 2), torch.tensor(600.0), rows)),
-        guidance_scale=3.0,
-        scheduler=SimpleNamespace(
-            alphas_cumprod=alphas, config=SimpleNamespace(prediction_type=kind)
-        ),
+        guidance_scale=3.0, scheduler=SimpleNamespace(alphas_cumprod=alphas, config=config)
     )
-    assert torch.allclose(diffusion._estimate(pipe), clean, atol=1e-4)
+    assert torch.allclose(previews.estimate(pipe, unet), clean, atol=1e-4)
+    assert not unet.calls
 
 
 def test_previews_of_large_pictures_stay_small(make_job: MakeJob) -> None:
     import torch
 
     model = model_of(make_job())
-    seen = diffusion.preview(0, torch.zeros(1, 4, 100, 50), model.vae)
+    seen = previews.through_vae(0, torch.zeros(1, 4, 100, 50), model.vae)
     assert (seen.width, seen.height) == (24, 50)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from studio.engine.image import layout, standins
+from studio.engine.image import autoencoders, denoisers, layout, standins
 from tests.engine.image.conftest import MakeJob
 from tests.engine.image.drawing import outputs, pixels
 
@@ -69,7 +69,7 @@ def test_timesteps_of_every_shape(shape: list[int | str]) -> None:
     names = ("sample", "timestep", "encoder_hidden_states")
     session: Any = Session()
     graph = standins.Graph("unet", session, standins.Brake(), names)
-    unet = standins.unet({}, graph)
+    unet = denoisers.unet({}, graph)
     sample = torch.zeros(2, 4, 8, 8)
     out = unet(sample, torch.tensor(600.7), encoder_hidden_states=torch.zeros(2, 4, 16))
     assert out.sample.dtype == torch.float32
@@ -87,6 +87,6 @@ def test_an_encoder_that_gives_latents_is_taken_as_certain(make_job: MakeJob) ->
         return [torch.full((1, 4, 2, 2), 0.5)]
 
     graph: Any = encode
-    found = standins.autoencoder(config, graph, lambda: graph)
+    found = autoencoders.kl(config, graph, lambda: graph)
     drawn_from = found.encode(torch.zeros(1, 3, 4, 4)).latent_dist.sample()
     assert torch.allclose(drawn_from, torch.full((1, 4, 2, 2), 0.5), atol=1e-4)

@@ -53,7 +53,7 @@ def test_a_long_graph_can_be_stopped_in_the_middle(copy: Path, make_job: MakeJob
 def test_a_pulled_brake_lets_nothing_start(make_job: MakeJob) -> None:
     model = model_of(make_job())
     model.brake.pull()
-    pipeline = model.pipeline("euler", from_picture=False)
+    pipeline = model.pipeline("words", "euler")
     with pytest.raises(Stopped):
         pipeline("a fox", num_inference_steps=1)
     model.brake.release()
