@@ -50,6 +50,7 @@ FAMILIES: tuple[Entry, ...] = (
     Entry("image.map", "image", "studio.engine.image.maps"),
     Entry("audio.tune", "audio", "studio.engine.audio.tune"),
     Entry("audio.music", "audio", "studio.engine.audio.music"),
+    Entry("audio.diffusion", "audio", "studio.engine.audio.diffusion"),
 )
 
 

@@ -12,6 +12,7 @@ from tests.engine import (
     tiny_image,
     tiny_music,
     tiny_onegraph,
+    tiny_sound,
     tiny_text,
     tiny_transformers,
 )
@@ -45,4 +46,7 @@ TINY: dict[str, Tiny] = {
     "image.map": Tiny(tiny_onegraph.make_seer, {"prompt": "disc"}, tiny_onegraph.inputs),
     "audio.tune": Tiny(tiny_audio.make, {"prompt": "a jig in G"}),
     "audio.music": Tiny(tiny_music.make_script, {"prompt": "a fox", "seconds": 1}),
+    "audio.diffusion": Tiny(
+        tiny_sound.make_exported, {"prompt": "a fox", "seconds": 1, "steps": 2}
+    ),
 }

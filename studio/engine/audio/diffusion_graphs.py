@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -184,7 +185,10 @@ def _build_encoder(config: Mapping[str, Any]) -> torch.nn.Module:
 def _autoencoder(config: Mapping[str, Any]) -> Any:
     from diffusers.models.autoencoders.autoencoder_oobleck import AutoencoderOobleck
 
-    return plain(AutoencoderOobleck(**config)).eval()
+    with warnings.catch_warnings():
+        # diffusers normalises weights in the manner of torch 1; here they are plain at once.
+        warnings.simplefilter("ignore", FutureWarning)
+        return plain(AutoencoderOobleck(**config)).eval()
 
 
 # -- ACE-Step -----------------------------------------------------------------------------------

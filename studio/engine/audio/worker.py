@@ -45,6 +45,11 @@ class Worker:
         if self._halted:  # a moment ago, when there was no brake to pull yet
             brake.pull()
 
+    @property
+    def phase(self) -> Phase:
+        """The one that was said last."""
+        return self._last.phase
+
     def emit(self, step: Step) -> None:
         """Hand a step over; raises Stopped where nobody wants it any more."""
         self._emit(step)
