@@ -1,7 +1,7 @@
 """The recipe inside the file: put in, read and taken out of PNG, WAV, FLAC, MIDI, Markdown, ABC.
 
-Only the containers are touched, never the picture or the sound; JPEG and WebP, which are made by
-exporting only, are read as well. Formats: PNG (W3C PNG, iTXt),
+Only the containers are touched, never the picture or the sound; JPEG, WebP, MP3 and Ogg, which are
+made by exporting only, are read as well. Formats: PNG (W3C PNG, iTXt),
 RIFF WAVE (LIST INFO), FLAC (Vorbis comment block), Standard MIDI File (text meta event), Markdown
 (YAML front matter; one line of JSON is valid YAML), ABC (`%` comment lines).
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from studio.core.errors import StudioError
-from studio.core.formats import flac, midi, plain, png, wav, xmp
+from studio.core.formats import flac, id3, midi, ogg, plain, png, wav, xmp
 from studio.core.formats.note import Note
 from studio.core.recipe import Recipe
 from studio.core.record import AI_SOURCE, SOFTWARE, Record, mark_json
@@ -88,6 +88,13 @@ def xmp_packet(record: Record, *, with_recipe: bool) -> str:
     return xmp.packet(source, json) if source or json else ""
 
 
+def note(record: Record, *, with_recipe: bool) -> Note | None:
+    """What MP3 and Ogg carry, which an encoder makes; None where there is nothing to say."""
+    if with_recipe:
+        return Note(json=record.to_json(), software=SOFTWARE)
+    return Note(json=mark_json(), software=SOFTWARE) if record.mark_ai else None
+
+
 def body(text: str) -> str:
     """A Markdown text without the front matter that `embed` put before it."""
     return plain.body(text)
@@ -155,6 +162,10 @@ def _read(file: BinaryIO) -> str:
         return xmp.read_jpeg(file)
     if head.startswith(flac.MAGIC):
         return flac.read(file)
+    if head.startswith(id3.MAGIC):
+        return id3.read(file)
+    if head.startswith(ogg.MAGIC):
+        return ogg.read(file)
     if head.startswith(midi.MAGIC):
         return midi.read(file)
     return plain.read(file)

@@ -12,11 +12,18 @@ from studio.core import media
 from studio.core.errors import StudioError
 from studio.core.family import Kind
 from studio.core.files import cannot_read, write_atomic
+from studio.core.formats import id3, ogg
 from studio.core.record import Record
 from studio.library.item import Item
 
 if TYPE_CHECKING:
     from PIL import Image
+
+
+_PIECE = 1 << 16
+"""Samples that are given to an encoder at once."""
+_COMPRESSION = 0.3
+"""Of soundfile's 0 to 1, where 1 is the smallest file: a good quality at a fair size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,40 @@ def _sound(suffix: str) -> Callable[[Item, bool], bytes]:
     return make
 
 
+def _compressed(kind: str) -> Callable[[Item, bool], bytes]:
+    """MP3 or Ogg Vorbis, which libsndfile writes, from whichever sound file there is."""
+
+    def make(item: Item, with_recipe: bool) -> bytes:
+        import soundfile
+
+        note = media.note(_record(item), with_recipe=with_recipe)
+        source = ".wav" if item.file(".wav") is not None else ".flac"
+        data = io.BytesIO()
+        try:
+            samples, rate = soundfile.read(
+                io.BytesIO(_file(item, source)), dtype="int16", always_2d=True
+            )
+        except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+            raise _damaged(item) from error
+        try:
+            with soundfile.SoundFile(
+                data, "w", rate, samples.shape[1], format=kind, compression_level=_COMPRESSION
+            ) as file:
+                if note is not None and kind == "OGG":
+                    file.comment = ogg.comment(note)
+                # In pieces: the encoder of Vorbis takes all that it is given at once on its stack.
+                for start in range(0, len(samples), _PIECE):
+                    file.write(samples[start : start + _PIECE])
+        except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+            raise StudioError(
+                f"A sound with {rate:,} samples a second does not fit into {kind}.",
+                "Save it as WAV or FLAC.",
+            ) from error
+        return id3.write(data.getvalue(), note) if kind == "MP3" else data.getvalue()
+
+    return make
+
+
 def _damaged(item: Item) -> StudioError:
     return StudioError(f"“{item.main.name}” is damaged.", "Make it again from its recipe.")
 
@@ -173,6 +214,8 @@ EXPORTERS: tuple[Exporter, ...] = (
     Exporter(".webp", "WebP", "image", _photo("WEBP"), (".png",)),
     Exporter(".wav", "WAV", "audio", _sound(".wav"), (".wav", ".flac")),
     Exporter(".flac", "FLAC", "audio", _sound(".flac"), (".flac", ".wav")),
+    Exporter(".mp3", "MP3", "audio", _compressed("MP3"), (".wav", ".flac")),
+    Exporter(".ogg", "Ogg Vorbis", "audio", _compressed("OGG"), (".wav", ".flac")),
     Exporter(".mid", "MIDI", "audio", _as_it_is(".mid"), (".mid",)),
     Exporter(".abc", "ABC notation", "audio", _as_it_is(".abc"), (".abc",)),
 )

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 
 from studio.core import media
 from studio.core.errors import StudioError
+from studio.core.formats import id3
 from studio.core.messages import Output
 from studio.core.record import AI_SOURCE, Record
 from studio.library import Item, Library
@@ -28,7 +29,9 @@ def test_each_item_is_offered_what_can_be_made_of_it(library: Library) -> None:
     assert [e.suffix for e in for_item(make(library, "text"))] == [".md", ".txt"]
     assert [e.suffix for e in for_item(make(library, "image"))] == [".png", ".jpg", ".webp"]
     tune = make(library, "audio")
-    assert [e.suffix for e in for_item(tune)] == [".wav", ".flac", ".mid", ".abc"]
+    assert [e.suffix for e in for_item(tune)] == [
+        ".wav", ".flac", ".mp3", ".ogg", ".mid", ".abc"
+    ]  # fmt: skip
     assert len({e.suffix for e in EXPORTERS}) == len(EXPORTERS)
 
 
@@ -95,6 +98,41 @@ def test_sounds_and_scores_open_elsewhere(library: Library, tmp_path: Path) -> N
     )
 
 
+def test_compressed_sounds_are_the_sound(library: Library, tmp_path: Path) -> None:
+    """MP3 and Ogg by content, at the same rate, as long, and much like what went in."""
+    rate, seconds = 22_050, 2.0
+    times = np.arange(round(rate * seconds)) / rate
+    tone = (8_000 * np.sin(2 * np.pi * 440 * times)).astype(np.int16)
+    wish = makers.recipe("audio", prompt="words " * 3_000)
+    file = library.job_folder("tone") / "tone.wav"
+    soundfile.write(file, tone, rate, subtype="PCM_16")
+    file.write_bytes(media.embed(file.read_bytes(), ".wav", Record(wish, makers.CPU)))
+    item = library.take_in(Output((file,), wish, {"seconds": seconds}))
+    for suffix, kind in ((".mp3", "MP3"), (".ogg", "OGG")):
+        path = export(item, tmp_path / f"a{suffix}")
+        assert media.extract(path).recipe == item.recipe
+        with soundfile.SoundFile(path) as sound:
+            assert (sound.format, sound.samplerate, sound.channels) == (kind, rate, 1)
+            heard = sound.read(dtype="int16").astype(float)
+        assert abs(len(heard) - len(tone)) < 3_000
+        assert abs(heard[5_000:-5_000].std() / tone.std() - 1) < 0.05
+        spectrum = np.abs(np.fft.rfft(heard[5_000:27_050]))
+        assert abs(int(spectrum.argmax()) - 440) <= 1
+    # An ID3 tag that another program put there goes, and no second one comes.
+    tagged = id3.write((tmp_path / "a.mp3").read_bytes(), None)
+    assert not tagged.startswith(id3.MAGIC)
+
+
+def test_a_rate_that_mp3_does_not_know_is_told(library: Library, tmp_path: Path) -> None:
+    wish = makers.recipe("audio")
+    file = library.job_folder("odd") / "odd.wav"
+    soundfile.write(file, np.zeros(1_000, np.int16), 12_345, subtype="PCM_16")
+    item = library.take_in(Output((file,), wish))
+    with pytest.raises(StudioError, match="12,345"):
+        export(item, tmp_path / "a.mp3")
+    assert not list(tmp_path.glob("a.*"))
+
+
 def test_texts_keep_every_letter(library: Library, tmp_path: Path) -> None:
     item = make(library, text="# Fox 🦊\n\n---\nثعلب\n")
     assert export(item, tmp_path / "a.txt").read_text("utf-8") == "# Fox 🦊\n\n---\nثعلب\n"
@@ -140,10 +178,13 @@ def test_a_recipe_too_long_for_a_jpeg_is_told(library: Library, tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Files that are only exported: photos, and compressed sounds."""
     folder = tmp_path_factory.mktemp("photos")
     with Library.open(folder / "library") as library:
-        item: Item = make(library, "image")
-        return [export(item, folder / f"a{s}").read_bytes() for s in (".jpg", ".webp")]
+        picture: Item = make(library, "image")
+        tune: Item = make(library, "audio")
+        photos = [export(picture, folder / f"a{s}").read_bytes() for s in (".jpg", ".webp")]
+        return photos + [export(tune, folder / f"a{s}").read_bytes() for s in (".mp3", ".ogg")]
 
 
 @settings(max_examples=300, deadline=None)
@@ -153,7 +194,13 @@ def test_foreign_photos_raise_nothing_but_studio_error(
     photos: list[bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject | None
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "foreign.bin"
-    raws = [b"\xff\xd8\xff", b"\xff\xd8\xff\xe1\0\0", b"RIFF\0\0\0\0WEBP" + b"XMP \xff\xff\xff\xff"]
+    raws = [
+        b"ID3\x04\0\0\0\0\x7f\x7f",
+        b"OggS",
+        b"\xff\xd8\xff",
+        b"\xff\xd8\xff\xe1\0\0",
+        b"RIFF\0\0\0\0WEBP" + b"XMP \xff\xff\xff\xff",
+    ]
     if data is not None:
         raw = bytearray(data.draw(st.sampled_from(photos)))
         for _ in range(data.draw(st.integers(1, 4))):

@@ -31,7 +31,7 @@ def read(file: BinaryIO) -> str:
         head = read_exactly(file, 4, "FLAC")
         kind, size = head[0] & 0x7F, int.from_bytes(head[1:], "big")
         if kind == _COMMENT:
-            _, fields = _parse(read_exactly(file, size, "FLAC"))
+            _, fields = comments(read_exactly(file, size, "FLAC"))
             for field in fields:
                 if field.upper().startswith(_OURS):
                     return text_of(field[len(_OURS) :])
@@ -50,7 +50,7 @@ def write(data: bytes, note: Note | None) -> bytes:
     placed = False
     for kind, body in blocks:
         if kind == _COMMENT:
-            vendor, fields = _parse(body)
+            vendor, fields = comments(body)
             kept = [f for f in fields if not f.upper().startswith(_OURS)]
             if not kept and not wanted and vendor == _VENDOR:
                 continue  # we put this block there
@@ -84,7 +84,8 @@ def _split(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     return blocks, data[at:]
 
 
-def _parse(body: bytes) -> tuple[bytes, list[bytes]]:
+def comments(body: bytes) -> tuple[bytes, list[bytes]]:
+    """The vendor and the fields of a Vorbis comment. Raises StudioError where it is none."""
     parts = _lengths(body)
     vendor = next(parts)
     return vendor, list(parts)
