@@ -58,6 +58,11 @@ def asked(recipe: Recipe) -> tuple[Turn, ...]:
     return (*turns_of(recipe.values.get(HISTORY, "")), said)
 
 
+def attached(recipe: Recipe) -> str:
+    """What the document is called that goes with the first turn; empty where there is none."""
+    return next((ref.name for name, ref in recipe.inputs.items() if name == "document"), "")
+
+
 def as_markdown(turns: Sequence[Turn], you: str, model: str) -> str:
     """The whole of it as it is given to other programs."""
     names = {"user": you, "assistant": model}

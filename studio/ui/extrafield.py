@@ -81,9 +81,7 @@ class ExtraField(Field):
         self.none.setObjectName(f"{control.name}-none")
         self.none.setProperty("role", "small")
         self.none.setWordWrap(True)
-        self.none.setText(
-            self.tr("None is installed. Drop such a file on the window, and it is here.")
-        )
+        self.none.setText(self.tr("None installed. Drop its file on the window to add one."))
         self.add = QPushButton(self.tr("Add…") if control.several else self.tr("Choose…"))
         self.add.setProperty("kind", "chip")
         self.add.setIcon(icon("plus", "muted"))

@@ -106,7 +106,9 @@ class FileField(QWidget):
     def full_words(self, path: Path) -> str:
         """What stands on the button when there is one."""
         name = path.name
-        return name if len(name) <= 28 else f"{name[:16]}…{name[-10:]}"
+        # Beside the picture itself there is less room for its name.
+        most = 18 if isinstance(self.control, Picture) else 28
+        return name if len(name) <= most else f"{name[: most - 11]}…{name[-9:]}"
 
     def _show(self) -> None:
         path = self._path

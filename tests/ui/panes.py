@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.core.paths import Paths
+from studio.engine.registry import Entry
 from studio.engine.supervisor import Supervisor
 from studio.library import Item, Query
 from studio.ui.app import build
@@ -25,9 +26,11 @@ PATIENCE = 20_000
 """Milliseconds after which a test gives up; an engine starts in less than one of them."""
 
 
-def open_window(paths: Paths, qtbot: QtBot) -> Window:
+def open_window(
+    paths: Paths, qtbot: QtBot, entries: Sequence[Entry] = makers.ENTRIES
+) -> Window:
     """The window on the small families, shown and active; the caller closes it."""
-    window = build(paths, begin=partial(Supervisor, entries=makers.ENTRIES))
+    window = build(paths, begin=partial(Supervisor, entries=tuple(entries)))
     window.resize(1440, 900)
     window.show()
     window.activateWindow()

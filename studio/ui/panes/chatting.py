@@ -14,6 +14,7 @@ from studio.ui.conversation import (
     Turn,
     as_markdown,
     asked,
+    attached,
     history_of,
     is_chat,
     turns_of,
@@ -45,8 +46,10 @@ class ChattingPane(CreatePane):
         """Counts what was opened, so that what comes late is not shown any more."""
         self.streamed = ""
         """What came of the job that runs."""
+        self._task = ""
         self._said = ""
         """What was said last, to be there again where it cannot be answered."""
+        self._attached = ""
         self.answering: tuple[Turn, ...] = ()
         """What the model answers now, where it is a conversation."""
         sheets = QStackedWidget()
@@ -64,12 +67,13 @@ class ChattingPane(CreatePane):
             super().primary()
             return
         wish = self.composer.prompt.text()
-        if self.busy or not wish.strip():  # the answer comes before the next question
-            return
+        files = self.composer.files()
+        opening = bool(files) and not self.talk.turns  # a document needs no words
+        if self.busy or not (wish.strip() or opening):
+            return  # the answer comes before the next question
         self._said = wish
         values = {**self.composer.values(), HISTORY: history_of(self.talk.turns)}
         self.composer.seed.roll()
-        files = self.composer.files()
         if self.submit(values, self.composer.seed.value(), files, keep=True):
             self.composer.prompt.set_text("")
 
@@ -95,6 +99,7 @@ class ChattingPane(CreatePane):
         super().apply_recipe(recipe)
         if recipe.kind == self.kind and is_chat(recipe) and self.chatting:
             before = turns_of(recipe.values.get(HISTORY, ""))
+            self._attached = attached(recipe)
             self.leave()
             self.items, self.view = (), "items" if before else "empty"
             self.show_turns(before)
@@ -108,7 +113,7 @@ class ChattingPane(CreatePane):
         if chatting == self.chatting:
             return
         self.chatting = chatting
-        self.composer.set_placeholder(self.tr("Say something") if chatting else None)
+        self._hint()
         if chatting:
             self.composer.lend(self.talk.entry, self.talk.below)
             self.composer.set_make(self.tr("Send"), "send")
@@ -121,6 +126,9 @@ class ChattingPane(CreatePane):
         self.anew.setAccessibleName(words)
         self.empty.set_examples(() if chatting or spec is None else spec.examples)
         if self.view == "items" and self.is_talk != chatting:
+            made = self.current()
+            if made is not None and made.recipe.values.get("prompt") == self.composer.prompt.text():
+                self.composer.prompt.set_text("")  # that wish was granted
             self.leave()
             self.items, self.view = (), "empty"
         if not self.is_talk:
@@ -128,6 +136,15 @@ class ChattingPane(CreatePane):
             self.talk.tell_context({})
         self.show_view()
         self._tell()
+
+    def set_task(self, words: str) -> None:
+        """What the next words are taken for; it stands in the entry while that is empty."""
+        self._task = words
+        self._hint()
+
+    def _hint(self) -> None:
+        usual = self.tr("Say something") if self.chatting else None
+        self.composer.set_placeholder(self._task or usual)
 
     def show_view(self) -> None:
         super().show_view()
@@ -146,7 +163,7 @@ class ChattingPane(CreatePane):
 
     def show_turns(self, turns: Sequence[Turn]) -> None:
         self.sheets.setCurrentWidget(self.talk)
-        self.talk.show_turns(turns, self._author())
+        self.talk.show_turns(turns, self._author(), self._attached)
         self.show_buttons()
 
     def _edit_turn(self, words: str) -> None:
@@ -167,6 +184,7 @@ class ChattingPane(CreatePane):
         """A job begins. Whether it answers in a conversation."""
         self.streamed = ""
         self.answering = asked(recipe) if is_chat(recipe) else ()
+        self._attached = attached(recipe)
         return bool(self.answering)
 
     def talk_preview(self, text: str) -> bool:
@@ -180,26 +198,36 @@ class ChattingPane(CreatePane):
         """Show what is being said. False where it is no conversation."""
         if self.answering:
             self.sheets.setCurrentWidget(self.talk)
-            self.talk.begin(self.answering, self._author())
+            self.talk.begin(self.answering, self._author(), self._attached)
             self.talk.view.append_text(self.streamed)
         return bool(self.answering)
 
-    def unanswered(self) -> None:
-        """There was no answer: what was said is there to be said again."""
+    def unanswered(self) -> bool:
+        """There was no answer: what was said is there to be said again.
+
+        Whether the conversation stands as it did before.
+        """
         if self.chatting and not self.composer.prompt.text():
             self.composer.prompt.set_text(self._said)
+        before = self.answering[:-1]
+        if self.view != "live" or not before:
+            return False
+        self.items, self.view = self._before, "items"
+        self.show_turns(before)
+        self.show_view()
+        return True
 
     def open_talk(self, item: Item, turn: int) -> None:
         """Show the whole conversation of which the item is the last turn."""
         before, library = asked(item.recipe), self.studio.library
+        self._attached = attached(item.recipe)
+        self.talk.tell_context(item.summary)
         if self.talk.view.writing and self.talk.view.turns == before:
             self.show_turns((*before, Turn("assistant", self.streamed)))
 
         def put(text: str) -> None:
             if turn == self.loading:
                 self.show_turns((*before, Turn("assistant", text.removesuffix("\n"))))
-                self.talk.tell_context(item.summary)
-                self.show_buttons()
 
         self.work.run(lambda: library.text(item), put, self.complain)
 

@@ -79,15 +79,17 @@ class Talk(QWidget):
         """Whether an earlier turn is being written anew."""
         return self._rewind is not None
 
-    def show_turns(self, turns: Sequence[Turn], author: str) -> None:
-        """Show a conversation as it was left."""
+    def show_turns(self, turns: Sequence[Turn], author: str, attached: str = "") -> None:
+        """Show a conversation as it was left; `attached` names the document that it is about."""
         self._stop_edit()
         self.view.set_turns(turns, author)
+        self.view.attach(attached)
 
-    def begin(self, turns: Sequence[Turn], author: str) -> None:
+    def begin(self, turns: Sequence[Turn], author: str, attached: str = "") -> None:
         """The model answers these now."""
         self._stop_edit()
         self.view.begin(turns, author)
+        self.view.attach(attached)
 
     def end_edit(self) -> None:
         """Leave the earlier turn as it was."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QTextCursor
@@ -12,15 +12,14 @@ from PySide6.QtWidgets import QMenu
 from studio.core.controls import Value
 from studio.core.errors import StudioError
 from studio.core.messages import Failed
+from studio.core.presets import Preset
 from studio.core.recipe import Recipe
 from studio.ui.asks import Answered
 from studio.ui.panes.create import CreatePane
 from studio.ui.stock import Offer
+from studio.ui.widgets.presetbutton import TONES
 from studio.ui.widgets.suggestions import Suggestions
 from studio.ui.widgets.textview import TextView
-
-if TYPE_CHECKING:
-    from studio.core.presets import Preset
 
 FILL, REWRITE, CHAT = "text.fill", "text.rewrite", "text.chat"
 BLANK = "___"
@@ -29,8 +28,6 @@ BEFORE, AFTER = 700, 400
 COUNT = 8
 LONGEST = 8_000
 """Characters of a passage that is rewritten at once."""
-TONES = "rewrite"
-"""What the ids of the presets begin with that say something in other words."""
 
 
 class Wording(QObject):
@@ -45,12 +42,16 @@ class Wording(QObject):
         """The id of the question that waits for its answer."""
         self._cursor = QTextCursor()
         """Where the answer goes."""
-        self.presets: tuple[Preset, ...] = ()
+        self._presets: tuple[Preset, ...] = ()
         self.popup = Suggestions(text)
         self.popup.chosen.connect(self._replace)
         self.popup.left.connect(self._left)
         text.menu_opened.connect(self._extend)
         text.words_wanted.connect(self.other_words)
+
+    def set_presets(self, presets: tuple[Preset, ...]) -> None:
+        """The tasks that there are; some of them say a passage in another tone."""
+        self._presets = presets
 
     def other_words(self) -> None:
         """Suggest what could stand in the place of the selected words, or of the word here."""
@@ -94,7 +95,7 @@ class Wording(QObject):
         other.setObjectName("other-words")
         other.setEnabled(bool(self._text.text().strip()))
         selected = self._text.textCursor().hasSelection()
-        tones = [p for p in self.presets if p.id.startswith(TONES)]
+        tones = [p for p in self._presets if p.id.startswith(TONES)]
         tones = tones if self._chat() is not None else []
         plain = self._pane.stock.of(REWRITE)
         if tones:

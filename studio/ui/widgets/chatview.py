@@ -93,6 +93,11 @@ class ChatView(QScrollArea):
         self._usable()
         self.to_end()
 
+    def attach(self, name: str) -> None:
+        """Show the name of a document on the first turn, or none."""
+        if self.views:
+            self.views[0].attach(name)
+
     def append_text(self, text: str) -> None:
         """More of the turn that is being said."""
         if self._writing:

@@ -97,6 +97,8 @@ class Painter(QDialog):
         column.addLayout(below)
         self.canvas.changed.connect(self._show)
         self.canvas.open(picture, mask)
+        longest = max(picture.width(), picture.height())
+        self.size_slider.setMaximum(max(16, min(MOST_BRUSH, longest)))
         self._show()
         room = parent.window().size()
         self.resize(min(1000, room.width() - 60), min(760, room.height() - 60))

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
+from studio.core.presets import Preset
 from studio.ui import theme
 from studio.ui.icons import icon
 from studio.ui.widgets.buttons import tool
 
-if TYPE_CHECKING:
-    from studio.core.presets import Preset
-
 WIDEST = 190
+TONES = "rewrite-"
+"""What the ids of the presets begin with that say a text in another tone."""
 
 
 class PresetButton(QWidget):
     """Offers presets by title; the chosen one stands on the button, beside a way to remove it."""
 
-    chosen = Signal(object)
-    """Preset."""
-    removed = Signal(object)
-    """The Preset that is not wanted any more."""
+    chosen = Signal(Preset)
+    removed = Signal(Preset)
+    """The one that is not wanted any more."""
     folder_wanted = Signal()
     """The person wants to add presets of their own."""
 
@@ -103,14 +101,20 @@ class PresetButton(QWidget):
         if self._note:
             self.menu.addAction(self._note).setEnabled(False)
             self.menu.addSeparator()
+        tones = QMenu(self.tr("Rewrite"), self.menu)
         for preset in self._presets:
-            action = self.menu.addAction(preset.title.replace("&", "&&"))
+            # Tones are many and of a kind; they have a menu of their own.
+            where = tones if preset.id.startswith(TONES) else self.menu
+            action = where.addAction(preset.title.replace("&", "&&"))
             action.setObjectName(preset.id)
             action.setToolTip(preset.description)
             action.setCheckable(True)
             action.setChecked(self._current is not None and preset.id == self._current.id)
             action.setEnabled(self._fits(preset))
             action.triggered.connect(lambda _checked=False, p=preset: self.choose(p))
+        if tones.actions():
+            tones.setToolTipsVisible(True)
+            self.menu.addMenu(tones).setObjectName("tones")
         self.menu.addSeparator()
         own = self.menu.addAction(icon("folder-open", "muted"), self.tr("Add your own…"))
         own.setObjectName("own")

@@ -34,6 +34,7 @@ class Suggestions(QFrame):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("suggestions")
         self.setProperty("card", True)
+        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
         self.title = QLabel()
         self.title.setProperty("role", "small")
         self.title.setTextFormat(Qt.TextFormat.PlainText)

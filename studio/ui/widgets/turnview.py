@@ -59,11 +59,17 @@ class TurnView(QFrame):
             self.said = MarkdownView()
             self.said.document().setDocumentMargin(0)
         self.said.setAccessibleName(author)
+        self._attached = QLabel()
+        self._attached.setProperty("role", "small")
+        self._attached.setTextFormat(Qt.TextFormat.PlainText)
+        self._attached.setWordWrap(True)
+        self._attached.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.INSET, theme.HAIR, theme.HAIR, theme.GAP)
         column.setSpacing(0)
         column.addLayout(head)
         column.addWidget(self.said)
+        column.addWidget(self._attached)
         self._late = QTimer(self, singleShot=True, interval=STREAM_MS)
         self._late.timeout.connect(self._show)
         self._show()
@@ -76,6 +82,12 @@ class TurnView(QFrame):
         self._text += text
         if not self._late.isActive():
             self._late.start()
+
+    def attach(self, name: str) -> None:
+        """Name the document that was given with it."""
+        self._attached.setText(self.tr("With: {name}").format(name=name) if name else "")
+        self._attached.setVisible(bool(name))
+        self.said.setVisible(bool(self._text) or not name)
 
     def finish(self, text: str | None = None) -> None:
         """All of it is there; `text` where that differs from what was streamed."""
