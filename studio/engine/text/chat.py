@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["SPEC", "instruction", "run", "warm"]
 
 _VOICES = {"child": "for a child", "plain": "in plain words", "grand": "in a grand style"}
-_LOADED, _READ, _WRITTEN = 0.05, 0.15, 0.98
-"""How far the job is when the model is loaded, the prompt read, the text written."""
+_DOCUMENT, _LOADED, _READ, _WRITTEN = 0.03, 0.05, 0.15, 0.98
+"""How far the job is when a document is read, the model loaded, the prompt read, the text written.
+"""
 
 _MOST_TOKENS_A_WORD = 4
 """Where a text needs more than this, for instance in a script new to the model, it is cut."""
@@ -65,9 +66,9 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     named = {k: v for k, v in values.items() if k not in _LATER or v != usual[k]}
     recipe = replace(job.recipe, values=named)
     chat = values["kind"] == "chat"
-    document = _document(job)
+    document = yield from _document(job)
     wish = "" if chat else instruction(values, document.text if document else "")
-    yield Progress("loading", 0, 1, 0.0)
+    yield Progress("loading", 0, 1, _DOCUMENT if document else 0.0)
     loaded = genai.load(job, bench)
     yield Progress("loading", 1, 1, _LOADED)
     made = Answer(done=_LOADED)
@@ -95,13 +96,19 @@ def warm() -> None:
         importlib.import_module(name)
 
 
-def _document(job: Job) -> Document | None:
+def _document(job: Job) -> Generator[Step, None, Document | None]:
     """The document that went in, read. Raises StudioError where it cannot be."""
     path = job.inputs.get("document")
     if path is None:
         return None
     name = job.recipe.inputs["document"].name if "document" in job.recipe.inputs else path.name
-    return Document(name, documents.read(path, name))
+    reading = documents.read(path, name)
+    try:
+        while True:
+            part = next(reading)
+            yield Progress("reading", int(part * 100), 100, part * _DOCUMENT)
+    except StopIteration as end:
+        return Document(name, end.value)
 
 
 def instruction(values: Mapping[str, Value], text: str = "") -> str:

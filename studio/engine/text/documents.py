@@ -12,26 +12,25 @@ import posixpath
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from studio.core.errors import StudioError
 from studio.core.files import cannot_read
+from studio.engine.text.page import CONTROL
 
 SUFFIXES = (".txt", ".md", ".docx", ".pdf", ".epub")
 
 MAX_FILE = 200 << 20
 """Bytes of a document."""
-MAX_UNPACKED = 64 << 20
+MAX_UNPACKED = 32 << 20
 """Bytes of text that is unpacked from a docx or epub."""
 MAX_TEXT = 20_000_000
 """Characters; some four thousand pages."""
 MAX_PAGES = 5_000
 _MAX_ENTRIES = 20_000
-_MAX_PAGE_BYTES = 8 << 20
-"""Bytes of the drawing commands of one page of a pdf, unpacked."""
 
 _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _OPF = "{http://www.idpf.org/2007/opf}"
@@ -39,7 +38,11 @@ _BLANKS = re.compile(r"[ \t\f\v\u00a0]+\n")
 _GAPS = re.compile(r"\n{3,}")
 
 
-def read(path: Path, name: str) -> str:
+Reading = Generator[float, None, str]
+"""Tells how far it is, 0 to 1, often enough to be stopped; returns the text."""
+
+
+def read(path: Path, name: str) -> Reading:
     """The text of the document at `path`, which the person calls `name`.
 
     Raises StudioError where it cannot be read, is no such document, is locked with a password,
@@ -51,15 +54,16 @@ def read(path: Path, name: str) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise cannot_read(Path(name), error) from error
-    return read_bytes(data, name)
+    return (yield from read_bytes(data, name))
 
 
-def read_bytes(data: bytes, name: str) -> str:
+def read_bytes(data: bytes, name: str) -> Reading:
     """Like `read`, for the content of a file."""
-    if data.lstrip()[:5] == b"%PDF-" or b"%PDF-" in data[:1024]:
-        text = _pdf(data, name)
+    yield 0.0
+    if b"%PDF-" in data[:1024]:
+        text = yield from _pdf(data, name)
     elif data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        text = _zipped(data, name)
+        text = yield from _zipped(data, name)
     elif data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise _refused(
             name,
@@ -69,7 +73,7 @@ def read_bytes(data: bytes, name: str) -> str:
     else:
         text = _plain(data, name)
     text = _GAPS.sub("\n\n", _BLANKS.sub("\n", text.replace("\r\n", "\n").replace("\r", "\n")))
-    text = "".join(c for c in text if c in "\n\t" or c.isprintable() or c.isspace()).strip()
+    text = CONTROL.sub("", text).strip()
     if len(text) > MAX_TEXT:
         raise _refused(name, f"it has {len(text):,} characters", "Take a part of it.")
     if not text:
@@ -142,7 +146,7 @@ def _plain(data: bytes, name: str) -> str:
     )
 
 
-def _zipped(data: bytes, name: str) -> str:
+def _zipped(data: bytes, name: str) -> Reading:
     """A docx or an epub; both are zip archives."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -157,7 +161,7 @@ def _zipped(data: bytes, name: str) -> str:
             if "META-INF/container.xml" in names:
                 if "META-INF/encryption.xml" in names and _is_locked(archive, name):
                     raise _locked(name)
-                return "\n\n".join(_chapters(archive, name))
+                return (yield from _epub(archive, name))
     except Exception as error:
         # zipfile, zlib, the parsers and mammoth raise whatever a broken file leads them into.
         if isinstance(error, StudioError | MemoryError):
@@ -198,8 +202,8 @@ def _docx(archive: zipfile.ZipFile, name: str) -> str:
     return _html(made.value)
 
 
-def _chapters(archive: zipfile.ZipFile, name: str) -> Iterator[str]:
-    """The texts of an epub in the order of its spine (EPUB 3.3, package documents)."""
+def _epub(archive: zipfile.ZipFile, name: str) -> Reading:
+    """The chapters in the order of the spine (EPUB 3.3, package documents)."""
     container = ElementTree.fromstring(_entry(archive, "META-INF/container.xml", name))
     root = container.find(f".//{_CONTAINER}rootfile")
     if root is None:
@@ -207,19 +211,22 @@ def _chapters(archive: zipfile.ZipFile, name: str) -> Iterator[str]:
     package_path = root.get("full-path", "")
     package = ElementTree.fromstring(_entry(archive, package_path, name))
     items = {i.get("id"): i for i in package.iter(f"{_OPF}item")}
+    references = list(package.iter(f"{_OPF}itemref"))
+    folder = posixpath.dirname(package_path)
+    chapters: list[str] = []
     left = MAX_UNPACKED
-    for reference in package.iter(f"{_OPF}itemref"):
+    for number, reference in enumerate(references):
+        yield number / len(references)
         item = items.get(reference.get("idref"))
         if item is None or "html" not in item.get("media-type", ""):
             continue
         if reference.get("linear") == "no" or "nav" in item.get("properties", "").split():
             continue
         href = unquote(item.get("href", "")).split("#")[0]
-        page = _entry(archive, posixpath.normpath(
-            posixpath.join(posixpath.dirname(package_path), href)
-        ), name, left)  # fmt: skip
+        page = _entry(archive, posixpath.normpath(posixpath.join(folder, href)), name, left)
         left -= len(page)
-        yield _html(page)
+        chapters.append(_html(page))
+    return "\n\n".join(chapters)
 
 
 def _is_locked(archive: zipfile.ZipFile, name: str) -> bool:
@@ -244,7 +251,7 @@ def _html(page: str | bytes) -> str:
     return str(converter.convert_soup(soup)).strip()
 
 
-def _pdf(data: bytes, name: str) -> str:
+def _pdf(data: bytes, name: str) -> Reading:
     import pypdf
     from pypdf.errors import FileNotDecryptedError
 
@@ -257,7 +264,8 @@ def _pdf(data: bytes, name: str) -> str:
             raise _refused(name, f"it has {len(reader.pages):,} pages", "Take a part of it.")
         pages: list[str] = []
         left = MAX_TEXT
-        for page in reader.pages:
+        for number, page in enumerate(reader.pages):
+            yield number / len(reader.pages)
             pages.append(page.extract_text() or "")
             left -= len(pages[-1])
             if left < 0:
