@@ -22,7 +22,7 @@ from studio.ui.panes.text import TextPane
 from studio.ui.window import Window
 from tests.engine import faults
 from tests.ui import makers, talkers
-from tests.ui.panes import click, find, items, make, open_window, until, warm
+from tests.ui.panes import click, items, make, open_window, until, warm
 
 KEY = Qt.Key
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -64,8 +64,12 @@ def menu_of(pane: TextPane, qtbot: QtBot) -> QMenu:
         QContextMenuEvent.Reason.Keyboard, place, pane.text.viewport().mapToGlobal(place)
     )
     QApplication.sendEvent(pane.text.viewport(), event)
-    until(qtbot, lambda: pane.text.findChild(QMenu, "text-menu") is not None)
-    return find(pane.text, QMenu, "text-menu")
+
+    def shown() -> list[QMenu]:
+        return [m for m in pane.text.findChildren(QMenu, "text-menu") if m.isVisible()]
+
+    until(qtbot, lambda: len(shown()) == 1)
+    return shown()[0]
 
 
 def test_another_word_takes_the_place_of_one(pane: TextPane, qtbot: QtBot) -> None:
