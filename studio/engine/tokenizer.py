@@ -103,13 +103,19 @@ class JsonTokenizer:
         """How many tokens there are."""
         return int(self._rendered.get_vocab_size())
 
+    def special(self) -> list[int]:
+        """Ids that stand for no words, as that of `</s>`."""
+        found = self._rendered.get_added_tokens_decoder()
+        return [i for i, token in found.items() if token.special]
+
     def continued(self) -> npt.NDArray[np.intp]:
         """Ids of the tokens that go on within a word."""
         import numpy as np
 
         vocabulary = self._rendered.get_vocab(with_added_tokens=False)
         if len(spaced := self.spaced()):
-            return np.setdiff1d(np.array(sorted(vocabulary.values()), dtype=np.intp), spaced)
+            every = np.array(sorted(vocabulary.values()), dtype=np.intp)
+            return np.setdiff1d(every, [*spaced, *self.special()])
         # WordPiece marks them instead of those that begin a word.
         inner = sorted(i for t, i in vocabulary.items() if t.startswith("##"))
         return np.array(inner, dtype=np.intp)

@@ -137,7 +137,7 @@ def _open(job: Job, bench: Workbench, path: Path | None) -> Loaded:
         context -= 2 if config.word("model_type") == "roberta" else 0
     spaced, endings = tokenizer.spaced(), tokenizer.continued()
     every = np.arange(tokenizer.size(), dtype=np.intp)
-    words = spaced if len(spaced) else np.setdiff1d(every, endings)
+    words = spaced if len(spaced) else np.setdiff1d(every, [*endings, *tokenizer.special()])
     return Loaded(
         name=job.model.name,
         tokenizer=tokenizer,

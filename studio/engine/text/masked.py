@@ -70,6 +70,7 @@ SPEC = FamilySpec(
 
 _FIRST_PIECES = 12
 """The most probable beginnings that are tried with a second piece."""
+_A_WORD = re.compile(r"\w(?:[\w'’.-]*\w)?")
 _LOADED, _FILLED = 0.3, 0.95
 
 
@@ -169,7 +170,7 @@ def _words(
     opening = not before.strip() or re.search(r"[.!?…][\"'”’»)]*\s+$", before) is not None
     for ids, score in guesses:
         text = loaded.tokenizer.decode(ids).strip()
-        if text.casefold() in seen or not re.search(r"\w", text) or "\ufffd" in text:
+        if text.casefold() in seen or not _A_WORD.fullmatch(text):
             continue
         seen.add(text.casefold())
         found.append(Suggestion(text[:1].upper() + text[1:] if opening else text, score))

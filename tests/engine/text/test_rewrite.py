@@ -15,6 +15,7 @@ from studio.engine.text import rewriter, seq2seq
 from studio.engine.text.seq2seq_nets import buckets
 from studio.engine.workbench import Workbench
 from tests.engine import tiny_transformers
+from tests.engine.text import exported
 
 NAMES = sorted(tiny_transformers.REWRITING)
 
@@ -85,6 +86,28 @@ def test_greedy_texts_are_those_of_transformers(
     ours = greedy(loaded, ids, 30)
     assert len(ours) > 3
     assert ours == [t for t in expected if t not in loaded.stops]
+
+
+@pytest.mark.parametrize("merged", [True, False])
+@pytest.mark.parametrize("name", ["bart", "flan-t5"])
+def test_graphs_of_the_community(
+    name: str, merged: bool, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = exported.rewriting(folders[name], tmp_path / "model", merged=merged)
+    theirs = rewriter.load(job_of(folder, tmp_path / "job"), Workbench())
+    ours = rewriter.load(job_of(folders[name], tmp_path / "job"), Workbench())
+    ids = ours.tokenizer.encode("The fox and the moon were friends.", special=True)
+    assert greedy(theirs, ids, 20) == greedy(ours, ids, 20)
+    states = []
+    for loaded in (theirs, ours):
+        (given,) = [g for g in loaded.read(ids) if g]
+        state = loaded.start(12, given)
+        for _ in state.read(loaded.begin):
+            pass
+        for token in range(10, 20):
+            state.step(token)
+        states.append(state.logits)
+    assert np.abs(states[0] - states[1]).max() < 1e-4
 
 
 @pytest.mark.parametrize("both", [True, False])
