@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 GRAPH = "model.onnx"
 WEIGHTS = "weights.json"
 SHIPPED = Path(__file__).resolve().parents[2] / "resources" / "graphs"
-FORMAT = 1
+FORMAT = 2
 """Of what is kept beside a graph; another number forgets every graph that was exported."""
 BEAT = 0.1
 """Seconds between two looks at an export that runs."""

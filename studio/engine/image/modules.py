@@ -10,6 +10,8 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from studio.engine.image import attention
+
 if TYPE_CHECKING:
     import torch
 
@@ -50,6 +52,7 @@ def build(cls: str, config: Mapping[str, Any], inputs: Sequence[str], what: str 
         inner = library(settings)
     else:
         inner = library.from_config(dict(config))
+        attention.fuse(inner)
     call = {"encode": encode, "decode": decode}.get(what) or CALLS[cls]
 
     class Part(torch.nn.Module):
