@@ -49,6 +49,7 @@ FAMILIES: tuple[Entry, ...] = (
     Entry("image.background", "image", "studio.engine.image.background"),
     Entry("image.map", "image", "studio.engine.image.maps"),
     Entry("audio.tune", "audio", "studio.engine.audio.tune"),
+    Entry("audio.speech", "audio", "studio.engine.audio.speech"),
     Entry("audio.music", "audio", "studio.engine.audio.music"),
     Entry("audio.diffusion", "audio", "studio.engine.audio.diffusion"),
 )

@@ -13,6 +13,7 @@ from tests.engine import (
     tiny_music,
     tiny_onegraph,
     tiny_sound,
+    tiny_speech,
     tiny_text,
     tiny_transformers,
 )
@@ -45,6 +46,7 @@ TINY: dict[str, Tiny] = {
     "image.background": Tiny(tiny_onegraph.make_cutter, {"prompt": "disc"}, tiny_onegraph.inputs),
     "image.map": Tiny(tiny_onegraph.make_seer, {"prompt": "disc"}, tiny_onegraph.inputs),
     "audio.tune": Tiny(tiny_audio.make, {"prompt": "a jig in G"}),
+    "audio.speech": Tiny(tiny_speech.make_kokoro, {"prompt": "The fox. It sings!"}),
     "audio.music": Tiny(tiny_music.make_script, {"prompt": "a fox", "seconds": 1}),
     "audio.diffusion": Tiny(
         tiny_sound.make_exported, {"prompt": "a fox", "seconds": 1, "steps": 2}

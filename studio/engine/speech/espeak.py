@@ -82,7 +82,11 @@ def _choose(library: ctypes.CDLL, voice: str) -> bool:
     if library.espeak_SetVoiceByName(name) == 0:
         return True
     wanted = _Voice(languages=name)
-    return bool(library.espeak_SetVoiceByProperties(ctypes.byref(wanted)) == 0)
+    if library.espeak_SetVoiceByProperties(ctypes.byref(wanted)) != 0:
+        return False
+    # Where it knows no better it takes any voice: its language, after a byte of rank, tells.
+    current = library.espeak_GetCurrentVoice().contents.languages or b""
+    return bool(current[1:3] == name[:2])
 
 
 def _clause(library: ctypes.CDLL, text: str, mode: int) -> str:
@@ -112,6 +116,7 @@ def _library() -> ctypes.CDLL:
     library.espeak_Initialize.argtypes = [
         ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int
     ]  # fmt: skip
+    library.espeak_GetCurrentVoice.restype = ctypes.POINTER(_Voice)
     data = Path(espeakng_loader.get_data_path())
     for folder in (data.parent, data):
         if library.espeak_Initialize(_SYNCHRONOUS, 0, str(folder).encode(), _DONT_EXIT) > 0:

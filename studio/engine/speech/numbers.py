@@ -29,6 +29,7 @@ def words(number: int | float, language: str = "en", manner: Manner = "cardinal"
     if engine is None:
         return str(number)
     from unicode_rbnf import FormatPurpose
+    from unicode_rbnf.engine import NoRuleForNumberError
 
     purpose = {
         "cardinal": FormatPurpose.CARDINAL,
@@ -37,7 +38,7 @@ def words(number: int | float, language: str = "en", manner: Manner = "cardinal"
     }[manner]
     try:
         text = engine.format_number(number, purpose).text
-    except (ValueError, KeyError, IndexError):  # no rule for this number in this manner
+    except (NoRuleForNumberError, ValueError, IndexError):  # no rule for this number in this manner
         if manner != "cardinal":
             return words(number, language)
         return digits(str(number), language)
