@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_a_turn_goes_on_from_the_one_before(
     ids = theirs.encode(text + closing, add_special_tokens=False)
     assert [i for call in scripts[0].calls for i in call] == ids
     alike = 0
-    for earlier, later in zip(scripts, scripts[1:], strict=False):
+    for earlier, later in pairwise(scripts):
         whole = loaded.tokenizer.decode([i for call in later.calls for i in call])
         assert whole.count("A fox. Who are you?") == 1
         assert whole.count("Who are you?") == 2
