@@ -12,7 +12,21 @@ from tests.engine.tiny_text import TEXT
 
 CONTEXT = 128
 
+_LLAMA: Mapping[str, Any] = {
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 96,
+    "max_position_embeddings": CONTEXT,
+    "initializer_range": 0.2,
+}
+
 CAUSAL: Mapping[str, Mapping[str, Any]] = {
+    "llama": _LLAMA,
+    "mistral": _LLAMA,
+    "qwen2": {**_LLAMA, "tie_word_embeddings": True},
+    "qwen3": {**_LLAMA, "head_dim": 32},
     "gpt2": {
         "n_positions": CONTEXT,
         "n_embd": 32,

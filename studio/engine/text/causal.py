@@ -39,8 +39,8 @@ SPEC = FamilySpec(
     },
     without_tags=("abc-notation",),
     models=(
-        "GPT-2, GPT-NeoX and Pythia, BLOOM, OPT as safetensors; these and decoders of the Llama and "
-        "Qwen kind in the layout of transformers.js"
+        "GPT-2, GPT-NeoX and Pythia, BLOOM, OPT, Llama, Mistral, Qwen2 and Qwen3, as safetensors "
+        "or in the layout of transformers.js"
     ),
     proved=(
         "scores and greedy texts of small models of each architecture with random weights equal "

@@ -1,4 +1,4 @@
-"""Models that go on from a text: GPT-2, GPT-NeoX (Pythia), BLOOM and OPT, as graphs.
+"""Models that go on from a text: GPT-2, GPT-NeoX (Pythia), BLOOM, OPT and Llama, as graphs.
 
 Sources: the published definitions in transformers, whose numbers the tests compare with.
 """
@@ -60,7 +60,7 @@ def gpt_neox(config: Config, net: Net) -> Shape:
     width, heads = config.whole("hidden_size"), config.whole("num_attention_heads")
     layers, inner = layers_of(config, "num_hidden_layers"), config.whole("intermediate_size")
     vocabulary = config.whole("vocab_size", most=1 << 24)
-    context = config.whole("max_position_embeddings", default=2048)
+    context = min(LONGEST, config.whole("max_position_embeddings", default=2048))
     epsilon = config.number("layer_norm_eps", default=1e-5)
     act = config.word("hidden_act", default="gelu")
     biased, parallel = (

@@ -117,7 +117,7 @@ def test_every_layout_of_the_community(
     assert differences(loaded, folders["gpt2"]) < 1e-4
 
 
-@pytest.mark.parametrize("kind", ["bloom", "opt", "gpt_neox"])
+@pytest.mark.parametrize("kind", ["bloom", "opt", "gpt_neox", "llama", "qwen2"])
 def test_other_architectures_as_graphs(kind: str, folders: dict[str, Path], tmp_path: Path) -> None:
     folder = exported.causal(folders[kind], tmp_path / "model", "past")
     loaded = decoder.load(job_of(folder, tmp_path / "job"), Workbench())
