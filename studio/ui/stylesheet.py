@@ -170,7 +170,8 @@ QSplitter::handle:hover { background: $line; }
 
 QWidget#rail { background: $surface; border-right: 1px solid $line; }
 QWidget#statusLine { background: $surface; border-top: 1px solid $line; }
-QFrame#queue { background: $surface; border: 1px solid $control; border-radius: 12px; }
+QFrame#queue, QFrame#suggestions { background: $surface; border: 1px solid $control;
+    border-radius: 12px; }
 QFrame[notice="error"] { background: $surface; border: 1px solid $danger; border-radius: 10px; }
 QFrame[notice="info"] { background: $surface; border: 1px solid $accent; border-radius: 10px; }
 """)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QFrame,
     QLabel,
     QListWidget,
@@ -18,23 +19,28 @@ from PySide6.QtWidgets import (
 )
 
 from studio.ui import theme
+from studio.ui.widgets.keys import claims_escape
 
 NARROW, WIDE = 220, 420
 HIGHEST = 320
 
 
 class Suggestions(QFrame):
-    """Waits, then lists what could stand in the place of what is selected."""
+    """Waits, then lists what could stand in the place of what is selected.
+
+    It lies over the window instead of being one: so it is where it belongs on every desktop.
+    """
 
     chosen = Signal(str)
     left = Signal()
     """It was closed; without a choice if none was made before."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent, Qt.WindowType.Popup)
+        super().__init__(parent)
+        self.hide()
         self.setObjectName("suggestions")
         self.setProperty("card", True)
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.title = QLabel()
         self.title.setProperty("role", "small")
         self.title.setTextFormat(Qt.TextFormat.PlainText)
@@ -58,7 +64,9 @@ class Suggestions(QFrame):
         column.addWidget(self.title)
         column.addWidget(self.waiting)
         column.addWidget(self.list)
+        self._over = parent
         self._place = QPoint()
+        QApplication.instance().focusChanged.connect(self._focus_moved)
 
     def wait_at(self, place: QPoint, title: str) -> None:
         """Open at a place of the screen, with nothing to choose from as yet."""
@@ -66,9 +74,13 @@ class Suggestions(QFrame):
         self.list.hide()
         self.waiting.show()
         self.title.setText(title)
-        self._place = place
+        window = self._over.window()
+        if self.parentWidget() is not window:
+            self.setParent(window)
+        self._place = window.mapFromGlobal(place)
         self._fit(NARROW)
         self.show()
+        self.raise_()
         self.setFocus()
 
     def offer(self, words: Sequence[str], title: str = "") -> None:
@@ -88,6 +100,11 @@ class Suggestions(QFrame):
         """What can be chosen."""
         return [self.list.item(n).text() for n in range(self.list.count())]
 
+    def event(self, event: QEvent) -> bool:
+        if claims_escape(event):
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if (item := self.list.currentItem()) is not None:
@@ -101,9 +118,15 @@ class Suggestions(QFrame):
         else:
             super().keyPressEvent(event)
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        super().closeEvent(event)
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
         self.left.emit()
+
+    def _focus_moved(self, _old: QWidget | None, new: QWidget | None) -> None:
+        """Whoever goes on elsewhere does not want it any more."""
+        inside = new is self or (new is not None and self.isAncestorOf(new))
+        if self.isVisible() and new is not None and not inside:
+            self.close()
 
     def _take(self, item: QListWidgetItem) -> None:
         text = item.text()
@@ -127,9 +150,9 @@ class Suggestions(QFrame):
         if layout is not None:
             layout.activate()
         self.adjustSize()
-        screen = self.screen().availableGeometry()
-        x = max(screen.left(), min(self._place.x(), screen.right() - self.width()))
+        window = self._over.window()
+        x = max(0, min(self._place.x(), window.width() - self.width() - theme.GAP))
         y = self._place.y()
-        if y + self.height() > screen.bottom():
-            y = max(screen.top(), y - self.height() - 2 * self.fontMetrics().height())
+        if y + self.height() > window.height() - theme.GAP:
+            y = max(0, y - self.height() - 2 * self.fontMetrics().height())
         self.move(x, y)
