@@ -61,6 +61,10 @@ def main(conn: Connection, source: Path, folder: Path, precision: str, provider:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     socket.has_ipv6 = False  # urllib3 would open a socket on import, to try it
     threading.Thread(target=_leave_with, args=(conn,), daemon=True).start()
+    from tqdm import tqdm
+
+    # A bar's own lock is a semaphore between processes, which a killed process leaks.
+    tqdm.set_lock(threading.RLock())
     warnings.simplefilter("ignore")  # the builder warns of its own libraries
     logging.disable(logging.CRITICAL)
     try:
