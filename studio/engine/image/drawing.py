@@ -75,7 +75,7 @@ class Drawing:
         """The model, with what the wish needs besides."""
         job, bench = self._job, self._bench
         model = pipelines.load(
-            job, bench, found, lambda i, n: self._say("loading", i, n, LOADED * i / n)
+            job, bench, found, lambda i, n: self._say("loading", int(i), n, LOADED * i / n)
         )
         # A transformer's ControlNet looks at its picture through the autoencoder.
         latent = wish.control is not None and found.kind.denoiser == "transformer"
@@ -102,6 +102,7 @@ class Drawing:
         )
         accepted = set(inspect.signature(type(pipeline).__call__).parameters)
         options = _options(model, wish, accepted)
+        _check_steps(pipeline, options, wish, accepted)
         (model.vae.enable_tiling if wish.tiled else model.vae.disable_tiling)()
 
         def drawn(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -201,3 +202,16 @@ def _options(model: pipelines.Model, wish: Wish, accepted: set[str]) -> dict[str
         if "control_image" not in accepted:  # the one from words calls it so
             options["image"] = wish.control
     return options
+
+
+def _check_steps(pipeline: Any, options: dict[str, Any], wish: Wish, accepted: set[str]) -> None:
+    """Raises StudioError for more steps than a model was taught to draw in at once."""
+    most = int(pipeline.scheduler.config.get("original_inference_steps") or 0)
+    if most and wish.picture is not None and "original_inference_steps" in accepted:
+        most = int(most * options["strength"])
+    if most and options["num_inference_steps"] > most:
+        raise StudioError(
+            f"This way of drawing takes at most {most} steps here.",
+            f"Choose {most} steps or fewer; 4 to 8 are usual. A picture to start from takes more"
+            " with a higher strength.",
+        )

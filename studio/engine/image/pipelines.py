@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 import warnings
@@ -207,12 +208,20 @@ def laid_over(job: Job, name: str) -> tuple[tuple[Path, float], ...]:
 
 
 def open_part(
-    job: Job, bench: Workbench, layout: Layout, part: str, *, residuals: bool = False
+    job: Job,
+    bench: Workbench,
+    layout: Layout,
+    part: str,
+    *,
+    residuals: bool = False,
+    told: Callable[[float], None] | None = None,
 ) -> ort.InferenceSession:
     """A session for a part of a model: from its graph, or its weights bound to a graph without.
 
     `residuals` asks for the inputs of a ControlNet where there is a choice. The models of the
-    setting `lora` are merged into the weights. Raises StudioError naming what is missing.
+    setting `lora` are merged into the weights. `told` hears how much is done (0 to 1) while the
+    graph has to be made first, which can take minutes; what it raises ends that. Raises
+    StudioError naming what is missing.
     """
     path = layout.graph(part)
     if path is None and not layout.has_weights(part):
@@ -225,16 +234,22 @@ def open_part(
             )
         return open_session(job, path, bench)
     from studio.engine import graphs
-    from studio.engine.image import architectures
+    from studio.engine.image import architectures, lora
 
-    architecture = architectures.architecture_of(layout, part, residuals=residuals)
-    return graphs.open_bound(job, bench, architecture, architectures.weights(layout, part))
+    architecture = architectures.architecture_of(
+        layout, part, residuals=residuals, half=architectures.half_on(job.device)
+    )
+    weights = architectures.weights(layout, part)
+    laid = laid_over(job, "lora")
+    if laid and part in (layout.kind.denoiser, *layout.encoders):
+        weights = lora.over(weights, layout, part, laid)
+    return graphs.open_bound(job, bench, architecture, weights, told)
 
 
-def load(job: Job, bench: Workbench, layout: Layout, told: Callable[[int, int], None]) -> Model:
+def load(job: Job, bench: Workbench, layout: Layout, told: Callable[[float, int], None]) -> Model:
     """The model of a job, from the bench where it is held, its brake off.
 
-    `told` hears that part i of n is loaded, where that takes long enough to be told.
+    `told` hears that i of n parts are loaded, where that takes long enough to be told.
 
     Raises StudioError naming the file that is missing or cannot be read.
     """
@@ -331,9 +346,10 @@ def _graph(
     part: str,
     brake: standins.Brake,
     residuals: bool = False,
+    told: Callable[[float], None] | None = None,
 ) -> standins.Graph:
     needed, optional = _configured(layout, part, lambda: _inputs(layout, part))
-    session = open_part(job, bench, layout, part, residuals=residuals)
+    session = open_part(job, bench, layout, part, residuals=residuals, told=told)
     try:
         more = part == layout.kind.denoiser
         return standins.Graph(part, session, brake, needed, optional, more)
@@ -353,7 +369,7 @@ def _configured(layout: Layout, part: str, build: Callable[[], Any]) -> Any:
 
 
 def _open(
-    job: Job, bench: Workbench, layout: Layout, steered: bool, told: Callable[[int, int], None]
+    job: Job, bench: Workbench, layout: Layout, steered: bool, told: Callable[[float, int], None]
 ) -> Model:
     brake = standins.Brake()
     parts: dict[str, Any] = {}
@@ -365,7 +381,9 @@ def _open(
         parts[tokenizer_of(part)] = _tokenizer(layout, part)
     for number, part in enumerate(order):
         told(number, len(order))
-        graph = _graph(job, bench, layout, part, brake, steered and part == denoiser)
+        residuals = steered and part == denoiser
+        exported = functools.partial(_export, told, number, len(order))
+        graph = _graph(job, bench, layout, part, brake, residuals, exported)
         graphs[part] = graph
         if part in layout.encoders:
             parts[part] = _encoder(layout, part, graph, parts[tokenizer_of(part)])
@@ -379,6 +397,10 @@ def _open(
         layout, denoiser, lambda: build(layout.denoiser, graphs[denoiser])
     )
     return Model(layout, brake, parts, graphs, bench.provider)
+
+
+def _export(told: Callable[[float, int], None], number: int, total: int, done: float) -> None:
+    told(number + done, total)
 
 
 def _encoder(layout: Layout, part: str, graph: standins.Graph, tokenizer: Any) -> Any:

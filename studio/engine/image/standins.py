@@ -133,6 +133,8 @@ class Graph:
         import torch
         from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
+        if not set(self._names) <= {n for n, t in tensors.items() if t is not None}:
+            raise self._misfit()
         given = {name: tensors[usual] for usual, name in self._names.items()}
         given |= dict(zip(self.rest, rest, strict=True))
         feed: dict[str, Any] = {}
@@ -145,15 +147,22 @@ class Graph:
         try:
             return [torch.from_numpy(o) for o in self._brake.run(self._session, feed)]
         except InvalidArgument as error:
-            raise StudioError(
-                f"The parts of this model do not fit together: {self._name} takes other numbers.",
-                "Install the model again, or choose another one.",
-            ) from error
-        except RuntimeError as error:
-            # ONNX Runtime has no exception of its own for this.
-            if "allocate memory" in str(error):
-                raise MemoryError(str(error)) from error
+            raise self._misfit() from error
+        except Exception as error:
+            # ONNX Runtime has no exceptions of their own for these.
+            said = str(error)
+            if "allocate memory" in said:
+                raise MemoryError(said) from error
+            if any(words in said for words in ("broadcast", "reshaped", "shape mismatch")):
+                raise self._misfit() from error
             raise
+
+    def _misfit(self) -> StudioError:
+        return StudioError(
+            f"The parts of this model do not fit together: {self._name} takes other numbers.",
+            "Install the model again, or choose another one; a ControlNet has to be made for the"
+            " same kind of model.",
+        )
 
 
 def standin(

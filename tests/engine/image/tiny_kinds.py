@@ -293,6 +293,7 @@ def export(part: str, name: str, path: Path) -> None:
             str(path),
             dynamo=dynamo,
             verbose=False,
+            optimize=False,
             opset_version=18,
             input_names=list(made.inputs),
             output_names=list(made.outputs),
