@@ -25,13 +25,16 @@ _AUDIO = """
     whisper wav2vec2 hubert clap fastspeech2_conformer parler_tts csm
 """
 _IMAGE = """
-    swin2sr birefnet dpt depth_anything zoedepth segformer isnet u2net clip vit vitmatte mask2former
+    swin2sr birefnet dpt depth_anything depth_pro zoedepth segformer isnet
+    u2net clip vit vitmatte mask2former
 """
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(_TEXT.split(), "text"),
     **dict.fromkeys(_AUDIO.split(), "audio"),
     **dict.fromkeys(_IMAGE.split(), "image"),
 }
+_VOICES = {"piper": "piper", "kokoro": "kokoro"}
+"""Layouts that say themselves what kind of model it is."""
 _SOUND_PIPELINES = ("audio", "music", "acestep", "ace_step")
 _LAYOUT_KINDS: dict[str, Kind] = {
     "genai": "text",
@@ -82,7 +85,7 @@ def role_of(look: Look) -> str:
         return "controlnet"
     if architecture == "AutoencoderTiny":
         return "preview"
-    if look.config.get("model_type") in ("hifigan", "univnet"):
+    if look.config.get("model_type") in ("hifigan", "speecht5_hifigan", "univnet"):
         return "vocoder"
     return ""
 
@@ -98,7 +101,7 @@ def facts_of(look: Look) -> dict[str, str]:
         kept = kept[:1]
     facts = {
         "layout": layout,
-        "model_type": _word(look.config.get("model_type")),
+        "model_type": _word(look.config.get("model_type")) or _VOICES.get(layout, ""),
         "architecture": _architecture(look),
         "pipeline": look.pipeline,
         "genai": _word(genai.get("type")) if isinstance(genai, dict) else "",
@@ -152,8 +155,11 @@ def _voices(look: Look) -> tuple[str, ...]:
         speakers = look.configs[f"{piper}.json"].get("speaker_id_map")
         if isinstance(speakers, Mapping):
             known = {n: i for n, i in speakers.items() if isinstance(n, str) and type(i) is int}
-            return tuple(sorted(known, key=lambda name: known[name]))[:MAX_NAMES]
-        return ()
+            if known:
+                return tuple(sorted(known, key=lambda name: known[name]))[:MAX_NAMES]
+        return _numbered(look.configs[f"{piper}.json"].get("num_speakers"))
+    if look.config.get("model_type") == "vits":
+        return _numbered(look.config.get("num_speakers"))
     if not is_kokoro(look):
         return ()
     loose = [PurePosixPath(n) for n in look.names if n.startswith("voices/") and n.endswith(".bin")]
@@ -168,6 +174,12 @@ def _voices(look: Look) -> tuple[str, ...]:
                 return ()
             return tuple(sorted(n.removesuffix(".npy") for n in inside if n.endswith(".npy")))
     return ()
+
+
+def _numbered(count: object) -> tuple[str, ...]:
+    """Names of speakers that have none."""
+    several = type(count) is int and 1 < count <= MAX_NAMES
+    return tuple(str(n) for n in range(count)) if several and type(count) is int else ()
 
 
 def _architecture(look: Look) -> str:

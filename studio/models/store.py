@@ -171,6 +171,13 @@ def _subfolders(folder: Path) -> list[Path]:
         return []  # no such folder yet: nothing has been installed
 
 
+def describe(path: Path, *, name: str) -> InstalledModel:
+    """What is known of a folder as a model of that name. Raises OSError."""
+    files = tuple(sorted(p for p in path.rglob("*") if p.is_file()))
+    model = _describe(path, files, sum(p.stat().st_size for p in files), starter=False)
+    return replace(model, id=name)
+
+
 def _describe(path: Path, files: tuple[Path, ...], size: int, starter: bool) -> InstalledModel:
     """What is known of a model's folder. Raises OSError where one of its files is unreadable."""
     card = Card.read(path)

@@ -1,0 +1,475 @@
+"""What somebody brought, told by its contents: a plan for making a model of it, or why not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from studio.core.controls import Choice, Option
+from studio.core.errors import StudioError
+from studio.core.family import Kind
+from studio.core.files import cannot_read
+from studio.models import checkpoints, onegraph
+from studio.models.card import MAX_CARD, Card
+from studio.models.facts import facts_of, kind_of, layout_of, role_of
+from studio.models.headers import disguise
+from studio.models.inspect import INDEXES, PICKLED, WEIGHTS, Look, is_kokoro, look
+from studio.models.plan import Plan, Taken, fingerprint, model_id
+
+MAX_FILES = 5_000
+"""Files in a model's folder; who gives more has given a whole disk."""
+SMALL_FILE = 64 << 20
+"""Bytes of a file beside the weights that still belongs to a model, as a tokenizer."""
+
+GENAI = frozenset(
+    [
+        "LlamaForCausalLM",
+        "MistralForCausalLM",
+        "Qwen2ForCausalLM",
+        "Qwen3ForCausalLM",
+        "Phi3ForCausalLM",
+        "GemmaForCausalLM",
+        "Gemma2ForCausalLM",
+        "Gemma3ForCausalLM",
+        "Gemma3ForConditionalGeneration",
+        "SmolLM3ForCausalLM",
+        "GraniteForCausalLM",
+        "Olmo2ForCausalLM",
+    ]
+)
+"""Architectures of which the engine builds a model for onnxruntime-genai."""
+_GRAPHS: dict[str, str] = {
+    **dict.fromkeys(
+        ["gpt2", "gpt_neox", "bloom", "opt", "bert", "roberta", "distilbert", "t5", "bart"],
+        "text.graphs",
+    ),
+    **dict.fromkeys(["vits", "speecht5", "musicgen"], "audio.graphs"),
+}
+"""model_type of transformers -> the converter that exports its graphs."""
+_SAID = {
+    "vits": "VITS voice",
+    "speecht5": "SpeechT5 voice",
+    "musicgen": "MusicGen model",
+    "hifigan": "HiFi-GAN vocoder, for speech models that need one",
+}
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst")
+_USELESS = (".py", ".msgpack", ".h5", ".ot", ".tflite", ".gguf", ".mlmodel", ".incomplete", ".part")
+_PRECISION = Choice(
+    name="precision",
+    label="Precision",
+    help="How exactly the weights are kept. Smaller ones are faster and need less memory.",
+    default="int4",
+    options=(
+        Option(value="int4", label="4 bits: small and fast"),
+        Option(value="fp16", label="16 bits: for a GPU with much memory"),
+        Option(value="fp32", label="32 bits: exact, large and slow"),
+    ),
+)
+
+
+def recognise(path: Path) -> Plan:
+    """What `path` is, and what is to be done with it.
+
+    Looks at names, headers and samples: quick for any size. Raises StudioError, saying what it is
+    as far as that is known, where no model can be made of it.
+    """
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - symlinks give the names that people know
+    try:
+        if path.is_dir():
+            return _folder(path)
+        if path.is_file():
+            return _file(path)
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    raise StudioError(f"There is no file or folder {path}.", "Check the path.")
+
+
+def refused(name: str, why: str, hint: str) -> StudioError:
+    """What is said of something that cannot be added."""
+    return StudioError(f"“{name}” cannot be added: {why[:1].lower()}{why[1:].rstrip('.')}.", hint)
+
+
+# Files
+
+
+def _file(path: Path) -> Plan:
+    name, suffix = path.name, path.suffix.lower()
+    if name in INDEXES or name.endswith(".index.json") or name == "README.md":
+        return _folder(path.parent)
+    real = disguise(path)
+    if real == "pointer":
+        raise refused(
+            name,
+            "it is only a pointer of Git LFS, not the weights",
+            "Get the file itself: “git lfs pull” in its folder, or a download from the web page.",
+        )
+    if real == "page":
+        raise refused(name, "it is a web page", "The download went wrong; get the file again.")
+    if name.endswith(".onnx.json"):
+        return _file(path.with_name(name.removesuffix(".json")))
+    voices = PurePosixPath(name).match("voices*.bin") and sorted(path.parent.glob("kokoro*.onnx"))
+    if voices:
+        return _file(voices[0])
+    if real == "pickle" or suffix in PICKLED:
+        raise refused(
+            name,
+            "it is pickled, and loading such a file would run a stranger's program",
+            "Look for the same model as safetensors or ONNX; most makers offer both.",
+        )
+    if real in ("zip", "archive") or suffix in _ARCHIVES:
+        raise refused(name, "it is an archive", "Unpack it first, then add what was in it.")
+    if suffix == ".safetensors":
+        return _safetensors(path)
+    if suffix == ".onnx":
+        return _onnx(path)
+    with path.open("rb") as file:
+        if file.read(4) == b"GGUF":
+            raise _gguf(name)
+    raise refused(
+        name,
+        "it is no model that Triptych knows",
+        "Models are safetensors or ONNX files, and folders with them.",
+    )
+
+
+def _gguf(name: str) -> StudioError:
+    return refused(
+        name,
+        "it is a GGUF file, made for llama.cpp, which Triptych does not run",
+        "Get the same model as safetensors (its folder with config.json) and add that.",
+    )
+
+
+def _beside(path: Path) -> Path | None:
+    """The folder of a model that a file of weights belongs to; None where it stands alone."""
+    for folder in (path.parent, path.parent.parent):
+        if (folder / "model_index.json").is_file():
+            return folder
+        near = folder == path.parent or path.parent.name == "onnx"
+        if near and any((folder / name).is_file() for name in INDEXES):
+            return folder
+    return None
+
+
+def _safetensors(path: Path) -> Plan:
+    folder = _beside(path)
+    header = look(path.parent, (path,))
+    if path.name not in header.headers:
+        raise refused(path.name, header.problem, header.hint)
+    try:
+        single = checkpoints.tell(path, header.headers[path.name])
+    except StudioError:
+        if folder is not None:
+            return _folder(folder)
+        raise
+    metadata = header.headers[path.name].metadata
+    title = metadata.get("modelspec.title") or metadata.get("ss_output_name") or path.stem
+    front = {"license": metadata.get("modelspec.license", "")}
+    lora = single.sort == "lora"
+    if not lora:
+        front["pipeline_tag"] = "text-to-image"
+    return _plan(
+        path,
+        (Taken(path, path.name),),
+        kind="image",
+        title=title,
+        name=path.stem,
+        what=single.what,
+        front=front,
+        converter="" if lora else "image.graphs",
+        role="lora" if lora else "",
+    )
+
+
+def _onnx(path: Path) -> Plan:
+    folder = _beside(path)
+    if folder is not None:
+        return _folder(folder)
+    config = path.with_name(f"{path.name}.json")
+    voices = sorted(p for p in path.parent.glob("voices*") if p.suffix in (".bin", ".npz"))
+    beside = [path, *([config] if config.is_file() else [])]
+    if path.name.lower().startswith("kokoro") and voices:
+        beside.append(voices[0])
+    first = look(path.parent, (path,))
+    graph = first.graphs.get(path.name)
+    if graph is None or (first.problem and not graph.external and "layout" not in first.problem):
+        raise refused(path.name, first.problem, first.hint)
+    outside = {path.parent / e.location for e in graph.external}
+    seen = look(path.parent, (*beside, *sorted(p for p in outside if p.is_file())))
+    layout = layout_of(seen)
+    if layout in ("piper", "kokoro"):
+        if seen.problem:
+            raise refused(path.name, seen.problem, seen.hint)
+        return _found(path, path.stem, seen)
+    if seen.problem and "layout" not in seen.problem:
+        raise refused(path.name, seen.problem, seen.hint)
+    shape = onegraph.tell(path, graph)
+    files = tuple(
+        Taken(p, f"onnx/{'model.onnx' if p == path else p.relative_to(path.parent).as_posix()}")
+        for p in seen.files
+        if p != config
+    )
+    return _plan(
+        path,
+        files,
+        kind="image",
+        title=path.stem,
+        name=path.stem,
+        what=shape.what,
+        front={"pipeline_tag": shape.tag},
+        written=shape.written,
+        options=shape.options,
+    )
+
+
+# Folders
+
+
+def _folder(folder: Path) -> Plan:
+    name, source = folder.name, ""
+    snapshot = _snapshot(folder)
+    if snapshot is not None:
+        folder, owner = snapshot
+        name = owner.name.removeprefix("models--").rpartition("--")[2] or owner.name
+        source = "https://huggingface.co/" + owner.name.removeprefix("models--").replace("--", "/")
+    files = tuple(_files(folder))
+    if not files:
+        raise refused(name, "the folder is empty", "Choose the folder that the model lies in.")
+    inner = {p.relative_to(folder).parts[0] for p in files}
+    if len(inner) == 1 and (folder / next(iter(inner))).is_dir():
+        return _folder(folder / next(iter(inner)))
+    indexed = any((folder / index).is_file() for index in INDEXES)
+    weights = [p for p in files if p.parent == folder and p.suffix.lower() in WEIGHTS]
+    if not indexed and len(weights) == 1:
+        return _file(weights[0])
+    seen = look(folder, files)
+    if not indexed and len(weights) > 1 and layout_of(seen) != "kokoro":
+        raise refused(name, f"there are {len(weights)} models in it", "Choose one of its files.")
+    if not set(seen.headers) | set(seen.graphs) and any(p.suffix.lower() == ".gguf" for p in files):
+        raise _gguf(name)
+    if seen.problem:
+        raise refused(name, seen.problem, seen.hint)
+    return _found(folder, name, seen, source)
+
+
+def _found(given: Path, name: str, seen: Look, source: str = "") -> Plan:
+    """The plan for a whole folder, or for the files of a voice."""
+    taken = _wanted(seen)
+    kept = look(seen.folder, tuple(t.path for t in taken))
+    if kept.problem:
+        raise refused(name, kept.problem, kept.hint)
+    facts, layout = facts_of(kept), layout_of(kept)
+    card = _card(seen.folder) if given.is_dir() else ""
+    said = Card.parse(card)
+    what, converter, options = _sort(name, kept, facts)
+    kind = kind_of(kept)
+    front = {"source": source}
+    if layout == "diffusers" and not role_of(kept):
+        front["pipeline_tag"] = "text-to-audio" if kind == "audio" else "text-to-image"
+    if layout == "onnx":
+        taken = tuple(_into_onnx(t) for t in taken)
+    if layout in ("onnx", "transformers.js") and kind in (None, "image"):
+        tag = said.pipeline_tag
+        if tag not in onegraph.TAGS:
+            tag = onegraph.BY_TYPE.get(facts.get("model_type", ""), "")
+        if not tag and len(kept.graphs) == 1:
+            shape = onegraph.tell(given, next(iter(kept.graphs.values())))
+            what, options, tag = shape.what, shape.options, shape.tag
+        if tag:
+            front["pipeline_tag"], kind = tag, "image"
+    if converter == "text.genai":
+        taken = tuple(t for t in taken if PurePosixPath(t.place).name.upper().startswith("LICEN"))
+    if kind is None:
+        raise refused(
+            name,
+            f"nothing in Triptych runs models of the kind “{facts.get('model_type') or layout}”",
+            "Look in the README for the kinds of model that can be run.",
+        )
+    return _plan(
+        given if given.is_dir() else seen.files[0],
+        taken,
+        kind=kind,
+        title=said.title or name,
+        name=name,
+        what=what,
+        card=card,
+        front=front,
+        converter=converter,
+        options=options,
+        role=role_of(kept),
+        contents=[t.path for t in _wanted(seen)],
+    )
+
+
+def _sort(name: str, seen: Look, facts: Mapping[str, str]) -> tuple[str, str, tuple[Choice, ...]]:
+    """What a folder is in words, the converter it needs, and what there is to choose."""
+    layout, model_type = facts.get("layout", ""), facts.get("model_type", "")
+    architecture = facts.get("architecture", "")
+    role = role_of(seen)
+    if role == "lora":
+        base = checkpoints.BASES.get(facts.get("base", ""), "")
+        if facts.get("base") == "text":
+            raise refused(
+                name, "it is a LoRA for a language model", "Look for a model with it merged in."
+            )
+        return f"LoRA for {base}" if base else "LoRA", "", ()
+    if role == "controlnet":
+        return "ControlNet, to guide pictures by another picture", "", ()
+    if role == "preview":
+        return "Tiny autoencoder, for previews while a picture is drawn", "", ()
+    if role == "vocoder":
+        return _SAID["hifigan"], "", ()
+    if layout == "genai":
+        return f"Language model ({facts.get('genai', 'genai')}) for onnxruntime-genai", "", ()
+    if layout == "piper":
+        return "Piper voice", "", ()
+    if layout == "kokoro":
+        return "Kokoro voices", "", ()
+    if layout == "diffusers":
+        if "model_index.json" not in seen.configs:
+            raise refused(
+                name,
+                f"it is only one part of a model ({architecture})",
+                "Add the whole folder, the one with model_index.json in it.",
+            )
+        parts = "safetensors" if seen.headers else "ONNX"
+        makes = "audio" if kind_of(seen) == "audio" else "image"
+        what = f"{facts.get('pipeline', '').removesuffix('Pipeline')} pipeline with {parts} parts"
+        return what, f"{makes}.graphs" if seen.headers else "", ()
+    if layout == "transformers":
+        if "quantization_config" in seen.config:
+            raise refused(
+                name,
+                "its weights are quantized for another program",
+                "Get the model with its original weights; Triptych makes them smaller itself.",
+            )
+        if architecture in GENAI:
+            return f"Language model ({model_type})", "text.genai", (_PRECISION,)
+        converter = _GRAPHS.get(model_type)
+        if converter is None:
+            raise refused(
+                name,
+                f"nothing in Triptych runs models of the kind “{architecture or model_type}”",
+                "Look for the same model as ONNX, or choose another one.",
+            )
+        words = "Language model" if converter == "text.graphs" else "Sound model"
+        return _SAID.get(model_type, f"{words} ({model_type})"), converter, ()
+    words = _SAID.get(model_type) or f"{model_type or 'ONNX'} model"
+    return f"{words} with ONNX files", "", ()
+
+
+def _wanted(seen: Look) -> tuple[Taken, ...]:
+    """The files that make the model; pickled twins, other programs' files and variants stay."""
+    kokoro = is_kokoro(seen)
+    index = "model_index.json" in seen.configs
+    parts = any("/" in n for n in seen.headers) or any("/" in n for n in seen.graphs)
+    names = set(seen.names)
+    prefers = layout_of(seen) == "transformers.js" and bool(seen.headers) and _runs(seen)
+    taken = []
+    for path, name in zip(seen.files, seen.names, strict=True):
+        place = PurePosixPath(name)
+        suffix = place.suffix.lower()
+        if suffix in _USELESS or place.name == "README.md":
+            continue
+        if suffix in PICKLED and not (kokoro and "voices" in name):
+            continue
+        if index and parts and "/" not in name and suffix in WEIGHTS:
+            continue  # the same model once more, in one file
+        if prefers and name.startswith("onnx/"):
+            continue  # its safetensors run as they are
+        plain = place.with_name(place.name.split(".", 1)[0] + ".safetensors").as_posix()
+        if suffix == ".safetensors" and name != plain and plain in names and _variant(place.name):
+            continue
+        weights = suffix in WEIGHTS or place.name.endswith(("_data", ".data"))
+        if not weights and path.stat().st_size > SMALL_FILE:
+            continue
+        taken.append(Taken(path, name))
+    return tuple(taken)
+
+
+def _variant(name: str) -> bool:
+    return any(f".{word}." in f".{name}." for word in ("fp16", "fp32", "bf16", "non_ema", "ema"))
+
+
+def _runs(seen: Look) -> bool:
+    """Whether the safetensors beside the ONNX files can be run or converted."""
+    listed = seen.config.get("architectures")
+    first = listed[0] if isinstance(listed, list) and listed else ""
+    return seen.config.get("model_type") in _GRAPHS or first in GENAI
+
+
+def _into_onnx(taken: Taken) -> Taken:
+    weights = taken.place.endswith((".onnx", "_data", ".data"))
+    return Taken(taken.path, f"onnx/{taken.place}") if weights else taken
+
+
+def _plan(
+    source: Path,
+    files: tuple[Taken, ...],
+    *,
+    kind: Kind,
+    title: str,
+    name: str,
+    what: str,
+    front: Mapping[str, str],
+    card: str = "",
+    written: Mapping[str, str] | None = None,
+    converter: str = "",
+    options: tuple[Choice, ...] = (),
+    role: str = "",
+    contents: Iterable[Path] | None = None,
+) -> Plan:
+    return Plan(
+        source=source,
+        kind=kind,
+        title=" ".join(title.split())[:120] or name,
+        id=model_id(name),
+        what=what,
+        files=files,
+        fingerprint=fingerprint(contents if contents is not None else [t.path for t in files]),
+        written=written or {},
+        card=card,
+        front={k: v for k, v in front.items() if v},
+        converter=converter,
+        role=role,
+        options=options,
+    )
+
+
+def _card(folder: Path) -> str:
+    try:
+        with (folder / "README.md").open("rb") as file:
+            return file.read(MAX_CARD).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file below a folder but hidden ones, links to files included. Raises StudioError."""
+    found: list[Path] = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "__")))
+        found += [Path(where) / n for n in sorted(names) if not n.startswith(".")]
+        if len(found) > MAX_FILES or len(Path(where).relative_to(folder).parts) > 8:
+            raise refused(
+                folder.name, "there are too many files in it", "Choose the model's own folder."
+            )
+    return [p for p in found if p.is_file()]
+
+
+def _snapshot(folder: Path) -> tuple[Path, Path] | None:
+    """The newest snapshot and the repository's folder, where this is in a Hugging Face cache."""
+    if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
+        return folder, folder.parent.parent
+    snapshots = folder / "snapshots"
+    if not folder.name.startswith("models--") or not snapshots.is_dir():
+        return None
+    try:
+        revision = (folder / "refs" / "main").read_text("ascii").strip()
+        if revision.isalnum() and (snapshots / revision).is_dir():
+            return snapshots / revision, folder
+    except (OSError, ValueError):
+        pass  # without a name for the newest, the youngest it is
+    found = sorted((p for p in snapshots.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
+    return (found[-1], folder) if found else None
