@@ -264,7 +264,9 @@ class Composer(QWidget):
 
     def reset(self, names: Collection[str] | None = None) -> None:
         """Everything as it was at first; with `names` only these."""
-        if names is None or PROMPT in names:
+        # A wish that the family does not show waits for one that does.
+        known = self._spec is None or self._spec.control(PROMPT) is not None
+        if known and (names is None or PROMPT in names):
             self.prompt.set_text("")
         self.form.reset(names)
 
