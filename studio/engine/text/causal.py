@@ -20,7 +20,7 @@ from studio.core.files import write_atomic
 from studio.core.messages import Output, Progress, Step, TextPreview
 from studio.core.recipe import Job
 from studio.core.record import Record
-from studio.engine.text import decoder, writing
+from studio.engine.text import decoder, stepping, writing
 from studio.engine.text.opening import PRECISION
 from studio.engine.text.page import Page
 from studio.engine.text.stream import stop_strings
@@ -111,6 +111,7 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
         page,
         seed=job.recipe.seed,
         length=length,
+        chunk=stepping.CHUNK,
         stop=stop_strings(str(values["stop"])),
     )
     if not page.text.strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from studio.core.controls import Choice, Document, Number, Option, Text, Toggle
 from studio.core.family import Example, FamilySpec
+from studio.engine.text import writing
 
 SPEC = FamilySpec(
     id="text.chat",
@@ -98,46 +99,7 @@ SPEC = FamilySpec(
             folded=True,
             help="How a chat model is to behave. The starter model does not know these.",
         ),
-        Number(
-            name="temperature",
-            label="Temperature",
-            default=0.8,
-            minimum=0,
-            maximum=2,
-            step=0.05,
-            folded=True,
-            help="Low is predictable, high is daring. 0 always takes the most probable word.",
-        ),
-        Number(
-            name="top_p",
-            label="Top-p",
-            default=0.95,
-            minimum=0.05,
-            maximum=1,
-            step=0.05,
-            folded=True,
-            help="Only the most probable tokens that together have this probability.",
-        ),
-        Number(
-            name="min_p",
-            label="Min-p",
-            default=0.05,
-            minimum=0,
-            maximum=1,
-            step=0.01,
-            folded=True,
-            help="Only tokens at least this probable beside the most probable one.",
-        ),
-        Number(
-            name="repetition_penalty",
-            label="Repetition penalty",
-            default=1.05,
-            minimum=1,
-            maximum=2,
-            step=0.01,
-            folded=True,
-            help="Above 1, what was just said becomes less probable.",
-        ),
+        *writing.SAMPLING,
         Number(
             name="max_tokens",
             label="Longest answer",

@@ -16,7 +16,7 @@ from studio.core.files import write_atomic
 from studio.core.messages import Output, Progress, Step, TextPreview
 from studio.core.recipe import Job
 from studio.core.record import Record
-from studio.engine.text import documents, rewriter, writing
+from studio.engine.text import documents, rewriter, stepping, writing
 from studio.engine.text.opening import PRECISION
 from studio.engine.text.page import Page
 
@@ -98,8 +98,12 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     """
     values = complete(SPEC.controls, job.recipe.values)
     job = replace(job, recipe=replace(job.recipe, values=values))
-    text = _text(job, str(values["prompt"]))
-    yield Progress("loading", 0, 1, 0.0)
+    prompt = str(values["prompt"]).replace("\r\n", "\n").replace("\r", "\n").strip()
+    document = yield from writing.document(job)
+    text = "\n\n".join(filter(None, (prompt, document[1].strip() if document else "")))
+    if not text:
+        raise StudioError("There is no text to work on yet.", "Write one, or give a document.")
+    yield Progress("loading", 0, 1, writing.DOCUMENT if document else 0.0)
     loaded = rewriter.load(job, bench)
     yield Progress("loading", 1, 1, writing.LOADED)
     prefix = ""
@@ -126,6 +130,7 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
             page,
             seed=(job.recipe.seed + number) % 2**32,
             length=int(values["length"]),
+            chunk=stepping.CHUNK,
             since=since + _READ * share,
             until=since + share,
         ):
@@ -149,15 +154,3 @@ def warm() -> None:
     """Import what `run` will need, while nobody waits."""
     for name in ("numpy.random", "onnx", "onnxruntime", "tokenizers"):
         importlib.import_module(name)
-
-
-def _text(job: Job, prompt: str) -> str:
-    """The prompt and what stands in the document. Raises StudioError where there is nothing."""
-    path = job.inputs.get("document")
-    text = prompt.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if path is not None:
-        name = job.recipe.inputs["document"].name if "document" in job.recipe.inputs else path.name
-        text = "\n\n".join(filter(None, (text, documents.read(path, name).strip())))
-    if not text:
-        raise StudioError("There is no text to work on yet.", "Write one, or give a document.")
-    return text

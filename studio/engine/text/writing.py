@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from studio.core.controls import Number, Value
 from studio.core.messages import Progress, Step, TextPreview
+from studio.core.recipe import Job
+from studio.engine.text import documents
 from studio.engine.text.page import OVERRUN, Page, count_words
 from studio.engine.text.stream import Stops
 from studio.engine.tokenizer import Detokenizer, Tokenizer
@@ -16,14 +18,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-LOADED, READ, WRITTEN = 0.05, 0.15, 0.98
-"""How far the job is when the model is loaded, the prompt read, the text written."""
+DOCUMENT, LOADED, READ, WRITTEN = 0.03, 0.05, 0.15, 0.98
+"""How far the job is when a document is read, the model loaded, the prompt read, the text written.
+"""
 
 MOST_TOKENS_A_WORD = 4
 """Where a text needs more than this, for instance in a script new to the model, it is cut."""
-
-CALLS = 8
-"""Calls after which a prompt counts as half read; nobody knows how many there will be."""
 
 SAMPLING = (
     Number(
@@ -113,6 +113,24 @@ class Prompt:
     """The text ends in a space, which belongs to the token that comes."""
 
 
+def document(job: Job) -> Generator[Step, None, tuple[str, str] | None]:
+    """Name and text of the document that went in, None where there is none.
+
+    Raises StudioError where it cannot be read.
+    """
+    path = job.inputs.get("document")
+    if path is None:
+        return None
+    name = job.recipe.inputs["document"].name if "document" in job.recipe.inputs else path.name
+    reading = documents.read(path, name)
+    try:
+        while True:
+            part = next(reading)
+            yield Progress("reading", int(part * 100), 100, part * DOCUMENT)
+    except StopIteration as end:
+        return name, str(end.value)
+
+
 def summary(text: str, named: str) -> dict[str, str | int]:
     """What a list shows of a text; `named` is what it is called by."""
     title = shortened(" ".join(named.strip().split("\n")[0].split()), 48).rstrip(".,;:")
@@ -140,6 +158,7 @@ def write(
     *,
     seed: int,
     length: int,
+    chunk: int,
     stop: Sequence[str] = (),
     since: float = LOADED,
     until: float = WRITTEN,
@@ -147,7 +166,8 @@ def write(
     """Let the page grow until it is full or the model ends the text.
 
     Where the context is full before, the model reads the wish and the end of the text again and
-    goes on from there: a small context makes no short text, only a forgetful one.
+    goes on from there: a small context makes no short text, only a forgetful one. `chunk`: prompt
+    tokens of a call, about; `since` and `until`: how far the job is before and after.
     """
     most = MOST_TOKENS_A_WORD * (length + OVERRUN)
     room = context - len(prompt.wish)
@@ -163,7 +183,7 @@ def write(
         kept = written[-(room - min(most - tokens, room // 2)) :]
         ids = [*prompt.wish, *kept]
         limit = min(most, tokens + context - len(ids))
-        calls = 0
+        calls, read = -(-len(ids) // chunk), 0
         for token in generate(
             ids,
             seed=(seed + turn) % 2**32,
@@ -172,10 +192,10 @@ def write(
             first=first,
         ):
             if token is None:
-                calls += 1
+                read = min(read + 1, calls)
                 if turn == 0:
-                    done = since + (reading - since) * calls / (calls + CALLS)
-                yield Progress("reading", 0, 1, done)
+                    done = since + (reading - since) * read / calls
+                yield Progress("reading", read, calls, done)
                 continue
             first = None
             tokens += 1
