@@ -10,7 +10,7 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,15 @@ from studio.cli.errand import Lane, Made, lanes, new_job
 from studio.cli.files import check_destination, check_suffix, existing, place, readable, sha256
 from studio.cli.progress import Bar
 from studio.cli.words import describe
-from studio.core import media
-from studio.core.controls import FILE_CONTROLS, MAX_SEED, complete, parse
+from studio.core import media, presets
+from studio.core.controls import FILE_CONTROLS, MAX_SEED, Extra, Value, complete, parse
 from studio.core.errors import StudioError
 from studio.core.family import KINDS, FamilySpec
 from studio.core.paths import Paths, resources
 from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.core.settings import Settings, SettingsFile
 from studio.library import Library
-from studio.models import InstalledModel, Store
+from studio.models import InstalledModel, Store, extras
 
 
 class House:
@@ -50,6 +50,7 @@ class House:
 
     def job(
         self,
+        spec: FamilySpec,
         recipe: Recipe,
         folder: Path,
         model: InstalledModel,
@@ -64,6 +65,7 @@ class House:
             device=self.device,
             cache=self.paths.cache,
             mark_ai=mark_ai,
+            extras=extras(self.store, spec, recipe.values),
         )
 
 
@@ -71,7 +73,7 @@ def make(args: argparse.Namespace) -> dict[str, Any]:
     """`make KIND PROMPT`: a recipe, a job, files in the library or at --out."""
     house = House()
     seed = _seed(args.seed)
-    given = _pairs(args.inputs, "--input", "NAME=FILE")
+    given = pairs(args.inputs, "--input", "NAME=FILE")
     inputs = {name: readable(name, Path(text)) for name, text in given.items()}
     out = Path(args.out) if args.out is not None else None
     if out is not None:
@@ -85,7 +87,13 @@ def make(args: argparse.Namespace) -> dict[str, Any]:
                     f"“{name}” is not an input of {spec.title}.",
                     f"Its inputs are: {', '.join(known)}." if known else "It takes no files.",
                 )
-        values = _values(spec, args.prompt, _pairs(args.settings, "--set", "NAME=VALUE"))
+        values = _values(
+            spec,
+            args.prompt,
+            pairs(args.settings, "--set", "NAME=VALUE"),
+            laid_over=_several(args.extras),
+            preset=_preset(house, args.preset, args.kind),
+        )
         if out is not None:
             check_suffix(out, spec)
         refs = {n: InputRef(p.name, sha256(p)) for n, p in inputs.items()}
@@ -93,7 +101,7 @@ def make(args: argparse.Namespace) -> dict[str, Any]:
         mark = house.settings.mark_ai
         files: list[Path] = []
         with tempfile.TemporaryDirectory(prefix="triptych-") as scratch, Bar(spec.title) as bar:
-            job = house.job(recipe, Path(scratch), model, inputs, mark)
+            job = house.job(spec, recipe, Path(scratch), model, inputs, mark)
             if out is None:
                 library = house.library()
                 try:
@@ -138,7 +146,7 @@ def again(args: argparse.Namespace) -> dict[str, Any]:
             finally:
                 library.close()
         with tempfile.TemporaryDirectory(prefix="triptych-") as scratch, Bar(spec.title) as bar:
-            job = house.job(recipe, Path(scratch), model, inputs, record.mark_ai)
+            job = house.job(spec, recipe, Path(scratch), model, inputs, record.mark_ai)
             made = lane.make(job, bar.hear)
             suffix = original.suffix.lower()
             twin = next(
@@ -183,21 +191,25 @@ def models(args: argparse.Namespace) -> dict[str, Any]:
     house = House()
     with lanes(KINDS) as all_lanes:
         specs = [s for lane in all_lanes for s in lane.hello.families]
+    return {"models": [model_words(m, specs) for m in house.store.installed()]}
+
+
+def model_words(model: InstalledModel, specs: Sequence[FamilySpec]) -> dict[str, Any]:
+    """An installed model as --json tells it."""
+    runs = [s for s in specs if Store.fits(s, model)]
     return {
-        "models": [
-            {
-                "id": m.id,
-                "title": m.title,
-                "kind": next((s.kind for s in specs if house.store.fits(s, m)), m.kind),
-                "families": [s.id for s in specs if house.store.fits(s, m)],
-                "path": str(m.path),
-                "licence": m.licence,
-                "source": m.source,
-                "bytes": m.size,
-                "problem": m.problem,
-            }
-            for m in house.store.installed()
-        ]
+        "id": model.id,
+        "title": model.title,
+        "kind": next((s.kind for s in runs), model.kind),
+        "role": model.role,
+        "families": [s.id for s in runs],
+        "path": str(model.path),
+        "licence": model.licence,
+        "source": model.source,
+        "bytes": model.size,
+        "facts": dict(model.facts),
+        "names": {name: list(listed) for name, listed in model.names.items()},
+        "problem": model.problem,
     }
 
 
@@ -265,7 +277,7 @@ def _seed(text: str | None) -> int:
     )
 
 
-def _pairs(given: list[str], option: str, form: str) -> dict[str, str]:
+def pairs(given: list[str], option: str, form: str) -> dict[str, str]:
     result: dict[str, str] = {}
     for pair in given:
         name, equals, value = pair.partition("=")
@@ -275,10 +287,48 @@ def _pairs(given: list[str], option: str, form: str) -> dict[str, str]:
     return result
 
 
-def _values(spec: FamilySpec, prompt: str, given: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {"prompt": prompt}
-    for name, text in given.items():
+def _several(given: list[str]) -> dict[str, str]:
+    """`--extra` by name: the same name again lays one more model over."""
+    result: dict[str, str] = {}
+    for pair in given:
+        for name, value in pairs([pair], "--extra", "NAME=MODEL:STRENGTH").items():
+            result[name] = f"{result[name]}, {value}" if name in result else value
+    return result
+
+
+def _preset(house: House, wanted: str | None, kind: str) -> Mapping[str, Value]:
+    """The values of a preset. Raises StudioError where there is none of that name and kind."""
+    if wanted is None:
+        return {}
+    found, _ = presets.load([resources() / "presets", house.paths.config / "presets"])
+    of_kind = {p.id: p.values for p in found if p.kind == kind}
+    if wanted not in of_kind:
+        raise StudioError(
+            f"There is no preset for {kind} called “{wanted[:60]}”.",
+            f"There are: {', '.join(sorted(of_kind))}." if of_kind else "There are none of them.",
+        )
+    return of_kind[wanted]
+
+
+def _values(
+    spec: FamilySpec,
+    prompt: str,
+    given: Mapping[str, str],
+    *,
+    laid_over: Mapping[str, str],
+    preset: Mapping[str, Value],
+) -> dict[str, Any]:
+    # A preset knows settings that not every family has.
+    values: dict[str, Any] = {n: v for n, v in preset.items() if spec.control(n) is not None}
+    values["prompt"] = prompt
+    for name, text in {**given, **laid_over}.items():
         control = spec.control(name)
+        if name in laid_over and not isinstance(control, Extra):
+            known = [c.name for c in spec.controls if isinstance(c, Extra)]
+            raise StudioError(
+                f"{spec.title} takes no further models as “{name}”.",
+                f"It takes: {', '.join(known)}." if known else "It takes none at all.",
+            )
         if control is None or isinstance(control, FILE_CONTROLS):
             complete(spec.controls, {name: text})  # says what there is
         else:

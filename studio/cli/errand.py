@@ -15,6 +15,7 @@ from studio.core.errors import StudioError
 from studio.core.family import FamilySpec, Kind
 from studio.core.messages import (
     Cancelled,
+    Convert,
     Done,
     Failed,
     Hello,
@@ -87,7 +88,17 @@ class Lane:
 
     def make(self, job: Job, news: Callable[[News], None]) -> Made:
         """Do one job. Raises StudioError where it failed, BrokenError where that was our fault."""
-        self._send(Run(job))
+        return self._follow(Run(job), news)
+
+    def convert(self, order: Convert, news: Callable[[News], None]) -> Made:
+        """Make a model of what was brought; nothing comes out but what lies in its folder then.
+
+        Raises as `make` does.
+        """
+        return self._follow(order, news)
+
+    def _follow(self, order: Run | Convert, news: Callable[[News], None]) -> Made:
+        self._send(order)
         outputs: list[Output] = []
         for heard in self._answers():
             if not isinstance(heard, Report):
@@ -138,6 +149,7 @@ def new_job(
     device: DeviceChoice,
     cache: Path,
     mark_ai: bool,
+    extras: Mapping[str, Path],
 ) -> Job:
     """A job of its own id."""
     return Job(
@@ -146,6 +158,7 @@ def new_job(
         folder=folder,
         model=model,
         inputs=dict(inputs),
+        extras=dict(extras),
         device=device,
         cache=cache,
         mark_ai=mark_ai,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from studio import __version__
-from studio.cli import commands
+from studio.cli import adding, commands
 from studio.cli.errand import BrokenError
 from studio.cli.words import in_words
 from studio.core.errors import StudioError
@@ -40,12 +40,27 @@ def parser() -> argparse.ArgumentParser:
     make.add_argument("--seed", metavar="N", help="the same seed makes the same thing")
     make.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], dest="settings")
     make.add_argument("--input", metavar="NAME=FILE", action="append", default=[], dest="inputs")
+    make.add_argument("--preset", metavar="ID", help="a task that fills the settings")
+    make.add_argument(
+        "--extra",
+        metavar="NAME=MODEL:STRENGTH",
+        action="append",
+        default=[],
+        dest="extras",
+        help="lay another model over, as lora=ink-lines:0.8 (more than once for several)",
+    )
     make.add_argument("--out", metavar="PATH", help="a file or folder instead of the library")
     make.set_defaults(call=commands.make)
 
     again = sub.add_parser("again", help="make it again from the recipe inside a file")
     again.add_argument("file", metavar="FILE")
     again.set_defaults(call=commands.again)
+
+    add = sub.add_parser("add", help="make a model of a file or folder")
+    add.add_argument("path", metavar="PATH")
+    add.add_argument("--as", metavar="NAME", dest="name", help="what the model is to be called")
+    add.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], dest="settings")
+    add.set_defaults(call=adding.add)
 
     for name, call, text in (
         ("families", commands.families, "the kinds of model that can be run, and their settings"),

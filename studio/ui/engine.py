@@ -26,12 +26,12 @@ from studio.core.messages import (
 from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.engine.supervisor import Supervisor
 from studio.library import Item, Library
-from studio.models import Store
+from studio.models import Store, extras
 from studio.ui.asks import Ask, Refused, Then
 from studio.ui.keeper import Keeper
 from studio.ui.lane import Begin, Lane, LaneState
 from studio.ui.queue import Entry, JobState, JobView, Resumed
-from studio.ui.wishes import completed, installed, laid_over
+from studio.ui.wishes import completed, installed
 
 __all__ = ["Engine", "JobState", "JobView", "LaneState", "Resumed"]
 
@@ -332,7 +332,7 @@ class Engine(QObject):
                 )
             inputs[name] = found
         spec = self._spec(entry.recipe)
-        extras = laid_over(self._store, spec, entry.recipe) if spec is not None else {}
+        found_extras = extras(self._store, spec, entry.recipe.values) if spec is not None else {}
         if entry.ask is not None:
             folder = entry.ask.begin()
         else:
@@ -344,7 +344,7 @@ class Engine(QObject):
             folder=folder,
             model=model.path,
             inputs=inputs,
-            extras=extras,
+            extras=found_extras,
             device=self._device(),
             cache=self._cache,
             mark_ai=self._mark_ai(),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
-from studio.core.controls import Extra, complete, parse_extras
+from studio.core.controls import complete
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec, Unavailable
 from studio.core.recipe import Recipe
@@ -53,28 +52,3 @@ def installed(store: Store, model_id: str) -> InstalledModel:
             model.hint or translate("Wishes", "Choose another model."),
         )
     return model
-
-
-def laid_over(store: Store, spec: FamilySpec, recipe: Recipe) -> dict[str, Path]:
-    """The folders of the further models that a recipe names, by their ids.
-
-    Looks at the disk. Raises StudioError where one is not installed or is something else.
-    """
-    wanted = {
-        ref.model: control
-        for control in spec.controls
-        if isinstance(control, Extra)
-        for ref in parse_extras(str(recipe.values.get(control.name, control.default)))
-    }
-    folders: dict[str, Path] = {}
-    for model_id, control in wanted.items():
-        model = installed(store, model_id)
-        if model.role != control.role:
-            raise StudioError(
-                translate("Wishes", "“{model}” cannot be used as “{what}”.").format(
-                    model=model_id[:60], what=control.label
-                ),
-                translate("Wishes", "Take it out, or choose another one."),
-            )
-        folders[model_id] = model.path
-    return folders
