@@ -186,11 +186,12 @@ def _checked(
     start: Callable[[int], State],
     shape: Shape | None,
 ) -> Loaded:
-    """The model once one token went through it: what cannot be run shows here, not in a text."""
+    """The model once two tokens went through it: what cannot be run shows here, not in a text."""
     try:
         state = start(2)
         for _ in state.read([0]):
             pass
+        state.step(0)
         vocabulary = shape.vocabulary if shape else len(state.logits)
     except (StudioError, MemoryError):
         raise

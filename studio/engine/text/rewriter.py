@@ -149,13 +149,15 @@ def _open(job: Job, bench: Workbench, config: Config, kind: Kind, paths: dict[st
 
 
 def _try(loaded: Loaded) -> None:
-    """One token through both halves: what cannot be run shows here, not in the midst of a text."""
+    """Two tokens through both halves: what cannot be run shows here, not in the midst of a text."""
     try:
         given: Values = {}
         for step in loaded.read([0, 0]):
             given = step or given
-        for _ in loaded.start(2, given).read(loaded.begin[:1]):
+        state = loaded.start(2, given)
+        for _ in state.read(loaded.begin[:1]):
             pass
+        state.step(loaded.begin[0])
     except (StudioError, MemoryError):
         raise
     except Exception as error:  # whatever ONNX Runtime says of graphs that do not fit

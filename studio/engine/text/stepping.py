@@ -165,6 +165,18 @@ class InPlace:
         self._binding.bind_ortvalue_input(name, known[1])
 
 
+class _Graph:
+    """What a graph of the community takes and gives, found out once."""
+
+    def __init__(self, session: ort.InferenceSession) -> None:
+        self.session = session
+        self.inputs = {str(i.name): i for i in session.get_inputs()}
+        self.pasts = [n for n in self.inputs if _PAST.match(n)]
+        outputs = [str(o.name) for o in session.get_outputs()]
+        self.presents = {_PRESENT.sub("", n): n for n in outputs if _PRESENT.match(n)}
+        self.place = "cuda" if in_use(session.get_providers()) == CUDA else "cpu"
+
+
 class Growing:
     """A graph of the community: its past grows by concatenation."""
 
@@ -180,7 +192,8 @@ class Growing:
         `heads`: heads of keys and values, for graphs that do not say it. `given`: inputs that
         stay the same, as the states of an encoder.
         """
-        self._first, self._then, self._heads = first, then, heads
+        self._first, self._heads = _Graph(first), heads
+        self._then = self._first if then is first else _Graph(then)
         self._given = dict(given or {})
         self._past: dict[str, ort.OrtValue] = {}
         self._ids: list[int] = []
@@ -193,9 +206,8 @@ class Growing:
         return self._scores
 
     def read(self, ids: Sequence[int]) -> Iterator[None]:
-        names = {i.name for i in self._first.get_inputs()}
         # Only a graph that always takes a past can go on from one by several tokens.
-        whole = "use_cache_branch" in names or not any(map(_PAST.match, names))
+        whole = "use_cache_branch" in self._first.inputs or not self._first.pasts
         step = len(ids) if whole else CHUNK
         for start in range(0, len(ids), step):
             yield from patiently(functools.partial(self._run, ids[start : start + step]))
@@ -207,55 +219,46 @@ class Growing:
     def _run(self, ids: Sequence[int], options: ort.RunOptions | None = None) -> None:
         import numpy as np
 
-        session = self._then if self._ids else self._first
+        graph = self._then if self._ids else self._first
         before = len(self._ids)
         self._ids += ids
-        names = {i.name: i for i in session.get_inputs()}
-        pasts = [n for n in names if _PAST.match(n)]
-        if not pasts:  # a graph without a past reads everything anew
+        if not graph.pasts:  # a graph without a past reads everything anew
             ids, before = self._ids, 0
-        count = len(ids)
         feeds: dict[str, Any] = {
-            "input_ids": [list(ids)],
-            "decoder_input_ids": [list(ids)],
-            "position_ids": [list(range(before, before + count))],
-            "attention_mask": [[1] * (before + count)],
-            "decoder_attention_mask": [[1] * (before + count)],
+            "input_ids": [ids],
+            "decoder_input_ids": [ids],
+            "position_ids": [range(before, before + len(ids))],
+            "attention_mask": [[1] * (before + len(ids))],
+            "decoder_attention_mask": [[1] * (before + len(ids))],
             "use_cache_branch": [before > 0],
             "num_logits_to_keep": 1,
         }
-        binding = session.io_binding()
-        for name, tensor in names.items():
-            if name in self._given:
-                binding.bind_ortvalue_input(name, self._given[name])
-            elif name in self._past:
-                binding.bind_ortvalue_input(name, self._past[name])
+        binding = graph.session.io_binding()
+        for name, tensor in graph.inputs.items():
+            held = self._given.get(name) or self._past.get(name)
+            if held is not None:
+                binding.bind_ortvalue_input(name, held)
             elif name in feeds:
                 binding.bind_cpu_input(name, np.asarray(feeds[name], _TYPES[tensor.type]))
-            elif name in pasts:
+            elif name in graph.pasts:
                 binding.bind_cpu_input(name, self._empty(tensor))
             else:
                 raise StudioError(
                     f"This model wants something that Triptych does not know: {name[:60]}.",
                     "Choose another model.",
                 )
-        outputs = [o.name for o in session.get_outputs()]
-        kept = {_PRESENT.sub("", n): n for n in outputs if _PRESENT.match(n)}
-        where = "cuda" if in_use(session.get_providers()) == CUDA else "cpu"
         binding.bind_output("logits", "cpu")
-        for name in kept.values():
-            binding.bind_output(name, where)
-        session.run_with_iobinding(binding, options)
-        made = dict(zip(["logits", *kept.values()], binding.get_outputs(), strict=True))
-        wanted = {i.name for i in self._then.get_inputs()}
-        for name in wanted:
-            suffix = _PAST.sub("", name)
-            if _PAST.match(name) and suffix in kept:
-                value = made[kept[suffix]]
-                # A merged graph gives the encoder's half only when it first computes it.
-                if name not in self._past or 0 not in value.shape():
-                    self._past[name] = value
-        self._scores = made["logits"].numpy()[0, -1].astype(np.float32)
+        for name in graph.presents.values():
+            binding.bind_output(name, graph.place)
+        graph.session.run_with_iobinding(binding, options)
+        logits, *made = binding.get_outputs()
+        given = dict(zip(graph.presents, made, strict=True))
+        for name in self._then.pasts:
+            value = given.get(_PAST.sub("", name))
+            # A merged graph gives the encoder's half only when it first computes it.
+            if value is not None and (name not in self._past or 0 not in value.shape()):
+                self._past[name] = value
+        self._scores = logits.numpy()[0, -1].astype(np.float32)
 
     def _empty(self, tensor: Any) -> npt.NDArray[Any]:
         """A past of no tokens, in the shape that the graph states by numbers and names."""
