@@ -7,7 +7,7 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from studio.core.errors import StudioError
 from studio.core.recipe import DeviceChoice, Job
 from studio.engine import device
 from studio.engine.gpus import free_on_gpu
+from studio.engine.graphs_tuning import tuned
 from studio.engine.workbench import Workbench, folder_size, gigabytes
 
 if TYPE_CHECKING:
@@ -37,10 +38,13 @@ def open_session(
     path: Path,
     bench: Workbench,
     initializers: Mapping[str, ort.OrtValue] | None = None,
+    watch: Callable[[Any], None] | None = None,
 ) -> ort.InferenceSession:
     """A session for one graph on the job's device; sets `bench.provider` to what it really uses.
 
-    `initializers` are the weights of a graph that has none, by name. A graph that the GPU does
+    `initializers` are the weights of a graph that has none, by name. `watch` is given the
+    session's options: their load cancellation flag, set from another thread, ends the opening,
+    which then raises StudioError like a graph that cannot be read. A graph that the GPU does
     not take, or that does not fit into its memory, runs on the processor where no device was
     chosen, and `bench.note` says so; where one was chosen it is refused. Raises StudioError for
     that, and where the file is not a graph that ONNX Runtime can read.
@@ -48,13 +52,13 @@ def open_session(
     wanted = device.providers(job.device)
     if wanted[0] != device.CPU:
         why = _too_large(path, initializers)
-        session = None if why else _open(job, path, bench, wanted, initializers)
+        session = None if why else _open(job, path, bench, wanted, initializers, watch)
         if session is not None and device.in_use(session.get_providers()) == wanted[0]:
             bench.provider = wanted[0]
             return session
         _fall(job, bench, wanted[0], why or "it cannot run this model")
         wanted = [device.CPU]
-    session = _open(job, path, bench, wanted, initializers)
+    session = _open(job, path, bench, wanted, initializers, watch)
     bench.provider = device.in_use(session.get_providers())
     return session
 
@@ -65,6 +69,7 @@ def _open(
     bench: Workbench,
     wanted: list[str],
     initializers: Mapping[str, ort.OrtValue] | None,
+    watch: Callable[[Any], None] | None,
 ) -> ort.InferenceSession:
     import onnxruntime as ort
 
@@ -80,8 +85,13 @@ def _open(
     optimized = None
     if initializers:
         options.add_external_initializers(list(initializers), list(initializers.values()))
+        if wanted[0] == device.CPU and (optimal := tuned(path)) != path:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+            path = optimal
     else:
         optimized = _cache_path(job, path, wanted)
+    if watch is not None:
+        watch(options)
     try:
         if optimized is not None and optimized.exists():
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -96,7 +106,7 @@ def _open(
             # A cache is never worth a failure: throw it away and read the model itself.
             log.warning("cached graph %s is unreadable: %s", optimized, error)
             _drop(optimized)
-            return _open(job, path, bench, wanted, initializers)
+            return _open(job, path, bench, wanted, initializers, watch)
         if _is_memory(error):
             raise MemoryError(str(error)) from error
         raise unreadable(path, job.model) from error

@@ -158,7 +158,9 @@ class _File:
                 header = json.loads(file.read(length))
                 self.start = 8 + length
                 self.entries = _entries(header, size - self.start)
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                # Torch warns of arrays that cannot be written into. What were written into these
+                # would be ours alone, and never in the file.
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         except (OSError, ValueError, RecursionError) as error:
             raise damaged(path) from error
         said = header.get("__metadata__")

@@ -255,7 +255,8 @@ def load(job: Job, bench: Workbench, layout: Layout, told: Callable[[float, int]
     """
     loras = laid_over(job, "lora")
     # Graphs with a ControlNet's inputs are others, where there is a choice.
-    steered = bool(job.recipe.values.get("controlnet")) and not layout.graph(layout.kind.denoiser)
+    unet = layout.kind.denoiser == "unet" and not layout.graph("unet")
+    steered = unet and bool(job.recipe.values.get("controlnet"))
     key = (
         "image.diffusion",
         layout.folder.name,
