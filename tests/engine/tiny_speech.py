@@ -17,7 +17,7 @@ def vits_config(**changes: Any) -> Any:
         "vocab_size": len(LETTERS) + 2, "hidden_size": 16, "ffn_dim": 32, "flow_size": 16,
         "num_hidden_layers": 1, "num_attention_heads": 2, "spectrogram_bins": 33,
         "prior_encoder_num_flows": 2, "prior_encoder_num_wavenet_layers": 2,
-        "duration_predictor_num_flows": 2,
+        "duration_predictor_num_flows": 2, "speaking_rate": 8.0,
         "upsample_initial_channel": 32, "upsample_rates": [8, 8, 2, 2],
         "upsample_kernel_sizes": [16, 16, 4, 4], "resblock_kernel_sizes": [3, 7],
         "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5]], "wavenet_dilation_rate": 1,
@@ -38,7 +38,7 @@ def make(folder: Path, **changes: Any) -> Path:
             # Freshly made, much of it is zero or nearly so, and hides mistakes.
             amount = 0.003 if "duration" in name else 0.02
             parameter.add_(torch.randn_like(parameter) * amount)
-        model.decoder.conv_post.weight.mul_(0.1)  # below full scale
+        model.decoder.conv_post.weight.mul_(0.02)  # below full scale
     model.save_pretrained(folder)
     vocabulary = {"<pad>": 0, **{c: i + 1 for i, c in enumerate(LETTERS)}}
     vocabulary["<unk>"] = len(vocabulary)
@@ -110,7 +110,7 @@ def make_piper(folder: Path, *, speakers: int = 1, kind: str = "espeak") -> Path
     several = {"num_speakers": speakers, "speaker_embedding_size": 8} if speakers > 1 else {}
     model: Any = VitsModel(vits_config(vocab_size=len(signs), **several)).eval()
     with torch.no_grad():
-        model.decoder.conv_post.weight.mul_(4)
+        model.decoder.conv_post.weight.mul_(0.05)
 
     class Whole(torch.nn.Module):
         def __init__(self) -> None:
@@ -135,7 +135,7 @@ def make_piper(folder: Path, *, speakers: int = 1, kind: str = "espeak") -> Path
     settings = {
         "audio": {"sample_rate": 16_000},
         "espeak": {"voice": "en-us"},
-        "inference": {"noise_scale": 0.667, "length_scale": 1.0, "noise_w": 0.8},
+        "inference": {"noise_scale": 0.667, "length_scale": 0.125, "noise_w": 0.8},
         "phoneme_type": kind,
         "phoneme_id_map": {sign: [number] for number, sign in enumerate(signs)},
         "num_speakers": speakers,
@@ -181,7 +181,9 @@ def make_kokoro(folder: Path, *, archive: bool = False) -> Path:
         ["waveform"], {names[0]: {1: "tokens"}, "waveform": {1: "samples"}},
     )  # fmt: skip
     rng = np.random.default_rng(0)
-    voices = {n: rng.random((510, 1, 256), np.float32) for n in ("am_adam", "af_heart", "bf_emma")}
+    voices: dict[str, Any] = {
+        n: rng.random((510, 1, 256), np.float32) for n in ("am_adam", "af_heart", "bf_emma")
+    }
     if archive:
         with (folder / "voices-v1.0.bin").open("wb") as file:
             np.savez(file, **voices)
