@@ -300,7 +300,7 @@ def card_text(plan: Plan, values: Mapping[str, Value]) -> str:
     if not body.strip():
         body = (
             f"# {plan.title}\n\n{plan.what}. Added to Triptych on {date.today().isoformat()} from "
-            f"“{plan.source.name}”. Its makers' licence and source came not with the files.\n"
+            f"“{plan.source.name}”, without a word on its licence and its makers.\n"
         )
     return "---\n" + "\n".join([*kept, *lines]) + "\n---\n\n" + body
 

@@ -111,8 +111,7 @@ def _digest(path: Path) -> str:
 def model_id(name: str) -> str:
     """A name as a folder of models may have on every system, and as recipes can say it."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^A-Za-z0-9._+ -]+", "-", plain).strip(" .-_")[:80].rstrip(" .-")
-    plain = re.sub(r"\s+", " ", plain)
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "-", plain).strip(".-_")[:80].rstrip(".-")
     if not plain or not plain[0].isalnum():
-        plain = f"model {plain}".strip()
+        plain = f"model-{plain}".strip("-")
     return f"model-{plain}" if _DEVICES.match(plain) else plain

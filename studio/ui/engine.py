@@ -16,6 +16,7 @@ from studio.core.errors import StudioError
 from studio.core.family import KINDS, FamilySpec, Kind, Unavailable
 from studio.core.messages import (
     Cancelled,
+    Convert,
     DeviceReport,
     Done,
     Failed,
@@ -167,6 +168,22 @@ class Engine(QObject):
         self._feed(entry.lane)
         return entry.id
 
+    def convert(self, order: Convert, kind: Kind, title: str) -> str:
+        """Queue the making of a model; news and ending come as those of a job of that id.
+
+        It is not stored: what is brought again is brought in again.
+        """
+        words = self.tr("Add the model “{title}”").format(title=title)
+        order = replace(order, device=self._device(), cache=self._cache)
+        recipe = Recipe(kind, order.converter, title, 0, {"prompt": words})
+        entry = Entry(order.id, recipe, stored=True, order=order)
+        self._jobs[entry.id] = entry
+        self._waiting[kind].append(entry)
+        self.queue_changed.emit(kind)
+        self._lanes[kind].start()
+        self._feed(kind)
+        return entry.id
+
     def know(self, models: Iterable[str]) -> None:
         """These are installed, as somebody has just seen: `submit` need not look again."""
         self._known_models.update(models)
@@ -202,8 +219,10 @@ class Engine(QObject):
         if new == old:
             return
         queue.insert(new, queue.pop(old))
-        following = queue[new + 1].id if new + 1 < len(queue) else None
-        self._keeper.do(partial(self._library.jobs.move, entry.id, following))
+        if entry.order is None:
+            kept = (e.id for e in queue[new + 1 :] if e.order is None and e.ask is None)
+            following = next(kept, None)
+            self._keeper.do(partial(self._library.jobs.move, entry.id, following))
         self.queue_changed.emit(entry.lane)
 
     def job(self, job_id: str) -> JobView | None:
@@ -309,6 +328,9 @@ class Engine(QObject):
         self._current[kind] = entry
         entry.state, entry.phase = "running", "starting"
         self.queue_changed.emit(kind)
+        if entry.order is not None:
+            self._run(entry, entry.order)
+            return
         try:
             entry.recipe = self._completed(entry.recipe)
         except StudioError as error:
@@ -350,7 +372,7 @@ class Engine(QObject):
             mark_ai=self._mark_ai(),
         )
 
-    def _run(self, entry: Entry, job: Job) -> None:
+    def _run(self, entry: Entry, job: Job | Convert) -> None:
         if self._current[entry.lane] is not entry:
             return  # cancelled meanwhile
         lane = self._lanes[entry.lane]
@@ -428,7 +450,7 @@ class Engine(QObject):
             self._answer(entry.ask, ending)
             self._feed(entry.lane)
             return
-        if all(job != entry.id for job, _ in self._unkept):
+        if entry.order is None and all(job != entry.id for job, _ in self._unkept):
             self._keeper.do(partial(self._forget, entry.id))
         self.queue_changed.emit(entry.lane)
         self.ended.emit(entry.id, ending)

@@ -68,11 +68,11 @@ class Follower(QObject):
     @property
     def waiting(self) -> int:
         """How many come after it."""
-        return max(0, len(self._engine.jobs(self._kind)) - 1)
+        return max(0, len(self._jobs()) - 1)
 
     def sync(self) -> None:
         """Look at the lane again."""
-        jobs = self._engine.jobs(self._kind)
+        jobs = self._jobs()
         head = jobs[0] if jobs else None
         if self._head is None or not self._started:
             if self._head is not None and (head is None or head.id != self._head.id):
@@ -89,6 +89,10 @@ class Follower(QObject):
         if self._head is not None:
             self._engine.cancel(self._head.id)
 
+    def _jobs(self) -> list[JobView]:
+        """What the pane is about: models that are being added are the models page's matter."""
+        return [job for job in self._engine.jobs(self._kind) if not job.adding]
+
     def _begin(self) -> None:
         if self._head is not None and not self._started and self._head.state != "waiting":
             self._started = True
@@ -102,7 +106,7 @@ class Follower(QObject):
 
     def _progressed(self, job_id: str) -> None:
         job = self._engine.job(job_id)
-        if job is not None and job.lane == self._kind:
+        if job is not None and job.lane == self._kind and not job.adding:
             self.sync()
 
     def _previewed(self, job_id: str, preview: Any) -> None:

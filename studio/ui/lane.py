@@ -18,6 +18,7 @@ from studio.core.messages import (
     AudioPreview,
     Cancel,
     Cancelled,
+    Convert,
     DeviceReport,
     Done,
     Ending,
@@ -101,12 +102,13 @@ class Lane(QObject):
         if self._state == "off":
             self._spawn()
 
-    def run(self, job: Job) -> None:
-        """Do this job. Only where the state is ready."""
+    def run(self, job: Job | Convert) -> None:
+        """Do this job, or make this model. Only where the state is ready."""
         assert self._state == "ready"
         self._running = job.id
         self._set("busy")
-        self._order(lambda: self._supervisor.send(Run(job)))
+        order = job if isinstance(job, Convert) else Run(job)
+        self._order(lambda: self._supervisor.send(order))
 
     def cancel(self) -> None:
         """Free the lane of its job: asked first, killed when it does not close in time."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from studio.core.family import Kind
-from studio.core.messages import Ending, Progress
+from studio.core.messages import Convert, Ending, Progress
 from studio.core.recipe import Recipe
 from studio.library import Recovered, StoredJob
 from studio.ui.asks import Ask
@@ -37,6 +37,8 @@ class JobView:
     """Estimated; None while unknown."""
     position: int
     """0 is running, 1 is next."""
+    adding: bool = False
+    """A model is being made of what somebody brought; nothing comes out for the library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Entry:
     """What the engine said at the end."""
     ask: Ask | None = None
     """It is a question beside the queue, and who asked."""
+    order: Convert | None = None
+    """A model is to be made; the recipe only says so in the queue."""
     _began: float = 0.0
 
     @property
@@ -101,4 +105,5 @@ class Entry:
             self.fraction,
             self.seconds_left(),
             position,
+            self.order is not None,
         )
