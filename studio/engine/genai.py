@@ -34,6 +34,8 @@ CHUNK = 32
 
 _MAX_CONFIG = 8 << 20
 """Bytes; some tokenizer settings list every token."""
+_TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|end_of_text|>")
+"""What ends a turn of ChatML, Llama 3, Gemma, Phi and Granite."""
 _CODE_KEYS = frozenset({"custom_ops_library", "library_path"})
 """Settings of genai that make it load native code; a model folder may hold weights, not code."""
 
@@ -322,12 +324,15 @@ def _stop_ids(model_part: dict[str, Any]) -> frozenset[int]:
 
 
 def _end_of_turn(folder: Path, tokenizer: Tokenizer) -> frozenset[int]:
-    """The id of the tokenizer's `eos_token`: it ends a chat turn where the config has forgotten."""
+    """The ids that end a chat turn, where the config has forgotten to name them.
+
+    They are the tokenizer's `eos_token` and what the families that are known end a turn with.
+    """
     token = read_settings(folder / "tokenizer_config.json").get("eos_token")
     if isinstance(token, dict):
         token = token.get("content")
-    found = tokenizer.id_of(token) if isinstance(token, str) else None
-    return frozenset() if found is None else frozenset((found,))
+    tokens = [token, *_TURN_ENDS] if isinstance(token, str) else list(_TURN_ENDS)
+    return frozenset(i for i in map(tokenizer.id_of, tokens) if i is not None)
 
 
 def read_settings(path: Path) -> dict[str, Any]:

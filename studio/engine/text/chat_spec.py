@@ -14,10 +14,11 @@ SPEC = FamilySpec(
     without_tags=("abc-notation",),
     models="Llama 2 and 3, Mistral, Qwen 2, 2.5 and 3, Phi 3 and 4, Gemma 1, 2 and 3 (their text), "
     "SmolLM 2 and 3, Granite 3, OLMo 2: folders of onnxruntime-genai as they are, and safetensors "
-    "once they are built into one (int4 by default; fp32; fp16 for graphics cards)",
+    "once they are built into one, in int4 by default or in fp32",
     proved="a tiny model of each with its published structure, built in fp32, gives the logits of "
     "transformers within 1e-4, and the same bits again after a rewind; fourteen published chat "
-    "templates are put as transformers puts them; int4 was run with Llama; Phi models with long "
+    "templates are put as transformers puts them; int4 was run with Llama, and "
+    "fp16, which is for graphics cards, was not; Phi models with long "
     "positions are used up to their original context",
     outputs=(".md",),
     controls=(

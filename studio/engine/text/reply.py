@@ -34,6 +34,8 @@ _THOUGHT_SHARE = 4
 _PART_ANSWER = 400
 """Tokens that the answer to one part of a document may have."""
 _MOST_PARTS = 200
+_MOST_CHARACTERS = 12
+"""Of a token, on average: a text of more is too long without being put into tokens first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +111,11 @@ def answer(
     pinned = bool(document or str(values["instruction"]).strip())
     room = loaded.context - _reserve(loaded, values)
     text = "" if document is None else document.text
-    whole = _begun(talk, values, document, text)
-    fitted = reader.fit(whole, room, pinned=pinned)
+    huge = len(text) > room * _MOST_CHARACTERS
+    fitted = reader.fit(_begun(talk, values, document, "" if huge else text), room, pinned=pinned)
     script = reader.script(fitted)
     writer = _Writer(loaded, bench, values, into)
-    if document is not None and script.count > room:
+    if document is not None and (huge or script.count > room):
         if turns:
             into.notes.append(
                 f"“{document.name}” is longer than this model can read at once: what was said "
@@ -278,16 +280,14 @@ class _Parts:
                 "The context of this model is too small to read a document with.",
                 "Choose a model with a larger context.",
             )
+        if len(text) > _MOST_PARTS * self._room * _MOST_CHARACTERS:
+            raise self._far_too_long()
         answers = min(_PART_ANSWER, max(32, self._room // 4))
         passes = 0
         while not passes or self._reader.count(text) > self._room:
             parts = split(text, self._room, self._reader.count)
             if len(parts) > _MOST_PARTS or passes == 4:
-                raise StudioError(
-                    f"“{self._document.name}” is far too long for this model: it would have to be "
-                    f"read in {len(parts):,} parts.",
-                    "Choose a model with a larger context, or a part of the document.",
-                )
+                raise self._far_too_long()
             self.parts = self.parts or len(parts)
             end = done + (span.end - done) * 0.8
             found: list[str] = []
@@ -317,6 +317,13 @@ class _Parts:
             text = "\n\n".join(f"{n + 1}. {t.strip()}" for n, t in enumerate(found) if t.strip())
             done, passes = end, passes + 1
         return text
+
+    def _far_too_long(self) -> StudioError:
+        return StudioError(
+            f"“{self._document.name}” is far too long for this model: it would have to be read in "
+            f"more than {_MOST_PARTS} parts.",
+            "Choose a model with a larger context, or a part of the document.",
+        )
 
 
 def _begun(
