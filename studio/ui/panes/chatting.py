@@ -46,6 +46,8 @@ class ChattingPane(CreatePane):
         """Counts what was opened, so that what comes late is not shown any more."""
         self.streamed = ""
         """What came of the job that runs."""
+        self._told_stories: bool | None = None
+        """The chosen model is a starter model; None before one was chosen."""
         self._task = ""
         self._said = ""
         """What was said last, to be there again where it cannot be answered."""
@@ -63,7 +65,7 @@ class ChattingPane(CreatePane):
         raise NotImplementedError
 
     def primary(self) -> None:
-        if not (self.chatting and self._learned):
+        if not (self.chatting and self.ready):
             super().primary()
             return
         wish = self.composer.prompt.text()
@@ -104,6 +106,21 @@ class ChattingPane(CreatePane):
             self.items, self.view = (), "items" if before else "empty"
             self.show_turns(before)
             self.show_view()
+
+    def model_chosen(self) -> None:
+        """With a chat model one talks; the starter model only tells stories.
+
+        Only from one sort to the other, and while nothing is shown: else the form stays.
+        """
+        offer, before = self.chooser.offer, self._told_stories
+        self._told_stories = offer.starter if offer is not None else None
+        spec = self.chooser.spec
+        able = spec is not None and spec.control(HISTORY) is not None
+        if able and self.view == "empty" and before not in (None, self._told_stories):
+            if self._told_stories:
+                self.composer.reset(["kind"])
+            else:
+                self.composer.set_values({"kind": CHAT})
 
     def _mind_mode(self) -> None:
         """Stand as the form's kind of text wants it: with the prompt above, or below a chat."""

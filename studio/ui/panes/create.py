@@ -15,24 +15,21 @@ from PySide6.QtWidgets import (
 
 from studio.core.controls import Value
 from studio.core.errors import StudioError
-from studio.core.family import Example, FamilySpec, Kind
+from studio.core.family import Example, Kind
 from studio.core.messages import Cancelled, Done, Failed, Preview
 from studio.core.recipe import Recipe
 from studio.library import Item, Query
 from studio.ui.engine import JobView
 from studio.ui.follower import Finished, Follower, left_words, phase_words
 from studio.ui.handover import subject
-from studio.ui.panes.paneframe import PaneFrame
-from studio.ui.stock import Stock, look
+from studio.ui.panes.modelled import ModelledPane
 from studio.ui.studio import Handover, Studio
 
 REMEMBERED = 40
 """Items in the history strip; the library has them all."""
-NOT_KEPT = ("prompt", "start", "history")
-"""Settings that belong to one wish and are not brought back at the next start."""
 
 
-class CreatePane(PaneFrame):
+class CreatePane(ModelledPane):
     """One lane as a person uses it. Subclasses show what is made of their kind.
 
     What is shown is the empty state, something live (being made) or items of the library.
@@ -42,22 +39,17 @@ class CreatePane(PaneFrame):
     """Something was sent here: come to front."""
 
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
-        self.studio = studio
         self.view = "empty"
         """"empty" | "live" | "items"."""
         self.items: tuple[Item, ...] = ()
         """What is shown, where it is of the library."""
         self._before: tuple[Item, ...] = ()
         """What was shown before the live view."""
-        self._spec: FamilySpec | None = None
-        self.stock = Stock()
-        """What is installed for the families of this lane."""
-        self._learned = False
         self._eager = False
         """The person wanted something made before the lane could."""
         self._follow = True
         self._last = ""
-        super().__init__(parent)
+        super().__init__(studio, parent)
         self.follower = Follower(studio.engine, self.kind, self)
         self.composer.make_wanted.connect(self.primary)
         self.composer.stop_wanted.connect(self.stop)
@@ -65,16 +57,15 @@ class CreatePane(PaneFrame):
         self.anew.clicked.connect(self.clear)
         self.history.opened.connect(self.open_item)
         self.history.live_opened.connect(self._open_live)
-        self.chooser.chosen.connect(self._model_chosen)
         self.follower.changed.connect(self._tell)
         self.follower.began.connect(self._began)
         self.follower.previewed.connect(self._previewed)
         self.follower.finished.connect(self._finished)
-        studio.engine.hello.connect(self._heard_hello)
         studio.library_changed.connect(self.refresh_history)
         studio.recipe_wanted.connect(self._recipe_wanted)
         studio.sent.connect(self._sent)
         studio.handed.connect(self._handed)
+        self.learned.connect(self._looked)
         self.learn()
         self.refresh_history()
 
@@ -126,7 +117,7 @@ class CreatePane(PaneFrame):
 
     def primary(self) -> None:
         """Make it, or queue it where something is being made; before that can be, remember it."""
-        if not self._learned:
+        if not self.ready:
             self._eager = True
             self._tell()
             return
@@ -187,7 +178,7 @@ class CreatePane(PaneFrame):
         recipe = Recipe(self.kind, spec.id, self.chooser.model_id, seed, dict(values))
         queued = self._queue(recipe, files or {})
         if queued and keep:
-            self._remember(recipe)
+            self.keep_values(recipe)
         return queued
 
     def again(self) -> None:
@@ -261,13 +252,9 @@ class CreatePane(PaneFrame):
             lambda: library.items(query, limit=REMEMBERED), self._take_history, self.complain
         )
 
-    def complain(self, error: StudioError) -> None:
-        """Show what failed."""
-        self.studio.notices.error(error)
-
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self._learned:  # models may have come or gone meanwhile
+        if self.ready:  # models may have come or gone meanwhile
             self.learn()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -280,54 +267,14 @@ class CreatePane(PaneFrame):
         else:
             super().keyPressEvent(event)
 
-    # Models and settings
+    # Settings from elsewhere
 
-    def learn(self) -> None:
-        """Ask, off the main thread, which models fit what the lane can run."""
-        store, specs = self.studio.store, self.studio.engine.families(self.kind)
-        if specs:
-            self.work.run(lambda: look(store, specs), self._stocked, self.complain)
+    def _looked(self) -> None:
+        """It is known what there is to choose from."""
         self.follower.sync()
-
-    def _stocked(self, stock: Stock) -> None:
-        first, self._learned = not self._learned, True
-        self.stock = stock
-        self.studio.engine.know(offer.model for offer in stock.offers)
-        last = self.studio.settings.last_values.get(f"pane.{self.kind}", {})
-        chosen = (str(last.get("family", "")), str(last.get("model", "")))
-        self.chooser.fill(stock.offers, chosen if first else None)
-        self._tell_stock()
-        self.follower.sync()
-        if self._eager:
+        if self._eager and self.ready:
             self._eager = False
             self.primary()
-
-    def _heard_hello(self, lane: str) -> None:
-        if lane == self.kind:
-            self.learn()
-
-    def _model_chosen(self) -> None:
-        self._tell_stock()
-        spec = self.chooser.spec
-        if spec is None or spec == self._spec:
-            return
-        first, self._spec = self._spec is None, spec
-        self.composer.set_family(spec)
-        self.empty.set_examples(spec.examples)
-        last = self.studio.settings.last_values.get(spec.id)
-        if first and last:
-            self.composer.set_values({n: v for n, v in last.items() if n not in NOT_KEPT})
-
-    def _tell_stock(self) -> None:
-        offer = self.chooser.offer
-        self.composer.set_stock(offer.names if offer is not None else {}, self.stock.further)
-
-    def _remember(self, recipe: Recipe) -> None:
-        chosen: dict[str, Value] = {"family": recipe.family, "model": recipe.model}
-        values = {n: v for n, v in recipe.values.items() if n not in NOT_KEPT}
-        settings = self.studio.settings.with_last(recipe.family, values)
-        settings = settings.with_last(f"pane.{self.kind}", chosen)
-        self.studio.remember(last_values=settings.last_values)
 
     def _make_example(self, example: Example) -> None:
         self.composer.reset()
@@ -348,14 +295,8 @@ class CreatePane(PaneFrame):
     def _handed(self, what: Handover) -> None:
         if what.kind != self.kind:
             return
-        store, specs = self.studio.store, self.studio.engine.families(self.kind)
-
-        def take(stock: Stock) -> None:
-            self._stocked(stock)
-            self._take(what)
-
         # What is installed is looked up anew: it may have come a moment ago.
-        self.work.run(lambda: look(store, specs), take, self.complain)
+        self.learn(lambda: self._take(what))
 
     def _take(self, what: Handover) -> None:
         offer = next(iter(self.stock.of(what.family)), None)
@@ -417,10 +358,10 @@ class CreatePane(PaneFrame):
         engine, job = self.studio.engine, self.follower.job
         state = engine.state(self.kind)
         sentence = self.idle_words()
-        starting = state != "down" and not self._learned
+        starting = state != "down" and not self.ready
         if starting:
             sentence = self.tr("Getting ready…")
-        if not (engine.families(self.kind) and self._learned):
+        if not (engine.families(self.kind) and self.ready):
             missing = engine.unavailable(self.kind)
             known = missing and state in ("ready", "busy")
             sentence = "\n".join(m.reason for m in missing) if known else sentence

@@ -61,6 +61,9 @@ class TextPane(ChattingPane):
         return self.tr("Write")
 
     def idle_words(self) -> str:
+        offer = self.chooser.offer
+        if self.chatting and offer is not None and offer.starter:
+            return self.tr("This model only tells stories. Add a chat model on the Models page.")
         if self.chatting:
             return self.tr("Say something below, and the model answers.")
         return self.tr("Write a wish above, or begin with one of these.")

@@ -41,6 +41,7 @@ class PresetButton(QWidget):
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.button.setMaximumWidth(WIDEST)
+        self.button.setFixedHeight(28)
         self.button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.menu = QMenu(self.button)
         self.menu.setToolTipsVisible(True)
