@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+from studio.core.errors import StudioError
 from studio.core.recipe import DeviceChoice, Job, Recipe
+from studio.engine import graphs
 from studio.engine.graphs import open_bound
-from studio.engine.image import modules
-from studio.engine.image.architectures import of_config
+from studio.engine.image import layout, modules, published, shipped
+from studio.engine.image.architectures import architecture_of, of_config
 from studio.engine.workbench import Workbench
 
 UNET: dict[str, Any] = {
@@ -160,10 +164,10 @@ def randomized(build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
     return module
 
 
-@EACH
-def test_a_part_computes_as_torch_does(case: str, cache: Path) -> None:
+def compared(case: str, cache: Path, *, half: bool) -> float:
+    """The largest difference of a part's outputs between our session and torch in 32 bits."""
     part, config, residuals = CASES[case]
-    architecture = of_config(part, config, residuals=residuals)
+    architecture = of_config(part, config, residuals=residuals, half=half)
     module = randomized(architecture.build)
     state = {k.removeprefix(modules.PREFIX): v.numpy() for k, v in module.state_dict().items()}
     session = open_bound(job_in(cache), Workbench(), architecture, state)
@@ -172,12 +176,69 @@ def test_a_part_computes_as_torch_does(case: str, cache: Path) -> None:
         for n, t in zip(architecture.inputs, architecture.example(), strict=True)
     }
     tensors = given(shapes)
-    ours = session.run(None, {n: t.numpy() for n, t in tensors.items()})
+    kinds = {i.name: np.float16 if "float16" in i.type else None for i in session.get_inputs()}
+    assert (np.float16 in kinds.values()) == (half and "f" in [k for _, k in shapes.values()])
+    ours = session.run(None, {n: t.numpy().astype(kinds[n] or t.numpy().dtype)
+                              for n, t in tensors.items()})  # fmt: skip
     with torch.no_grad():
         theirs = module(*tensors.values())
     theirs = theirs if isinstance(theirs, tuple) else (theirs,)
     assert tuple(o.name for o in session.get_outputs()) == architecture.outputs
-    assert len(ours) == len(theirs)
-    for mine, reference in zip(ours, theirs, strict=True):
-        assert mine.shape == tuple(reference.shape)
-        assert np.abs(mine - reference.numpy()).max() < 1e-5
+    assert [o.shape for o in ours] == [tuple(t.shape) for t in theirs]
+    return max(float(np.abs(o - t.numpy()).max()) for o, t in zip(ours, theirs, strict=True))
+
+
+@EACH
+def test_a_part_computes_as_torch_does(case: str, cache: Path) -> None:
+    assert compared(case, cache, half=False) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "case", ["unet of SDXL with ControlNet", "vae decoder", "clip with projection", "t5", "flux"]
+)
+def test_in_16_bits_a_part_is_right_to_a_hundredth(case: str, cache: Path) -> None:
+    assert compared(case, cache, half=True) < 1e-2
+
+
+def test_every_shipped_graph_is_found_by_the_published_configuration(cache: Path) -> None:
+    made = {graphs.archive_of(a, graphs.SHIPPED) for a in shipped.architectures()}
+    assert made == set(graphs.SHIPPED.glob("*.zip"))
+    assert sum(path.stat().st_size for path in made) < 3_000_000
+    for files in (published.stable_diffusion(), published.stable_diffusion_xl()):
+        for name, config in files.items():
+            part = name.split("/")[0]
+            for each in ("vae_encoder", "vae_decoder") if part == "vae" else (part,):
+                if not part.startswith(("scheduler", "model_index")):
+                    found = graphs.archive_of(of_config(each, config), graphs.SHIPPED)
+                    assert found in made, name
+
+
+def test_a_shipped_graph_is_taken_as_it_is(cache: Path) -> None:
+    def told(fraction: float) -> None:
+        raise AssertionError("it is exported")
+
+    graph = graphs.ensure(of_config("unet", published.UNET_XL), cache, told)
+    listed = json.loads((graph.parent / graphs.WEIGHTS).read_text())
+    assert len(listed) == 1680
+    assert sum(math.prod(w["shape"]) for w in listed.values()) == 2_567_463_684
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"layers_per_block": 10**9},
+        {"block_out_channels": [10**12, 4]},
+        {"block_out_channels": "wide"},
+        {"cross_attention_dim": None},
+        {"_class_name": "SomethingElse"},
+        {"class_embed_type": "timestep"},
+        {"norm_num_groups": 7},
+    ],
+)
+def test_nonsense_in_a_configuration_is_told(odd: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "config.json").write_text(json.dumps(UNET | odd))
+    kind = layout.KINDS["StableDiffusionPipeline"]
+    found = layout.Layout(tmp_path, "StableDiffusionPipeline", kind, {}, {})
+    with pytest.raises(StudioError):
+        graphs.ensure(architecture_of(found, "unet"), tmp_path)
