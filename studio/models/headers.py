@@ -25,6 +25,7 @@ _PRECISIONS = {
     "F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16", "F8_E4M3": "fp8",
     "F8_E5M2": "fp8", "I8": "int8", "U8": "int8",
 }  # fmt: skip
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst")
 _TAR_AT, _TAR = 257, b"ustar"
 
 

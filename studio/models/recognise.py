@@ -13,7 +13,7 @@ from studio.core.files import cannot_read
 from studio.models import checkpoints, onegraph
 from studio.models.card import MAX_CARD, Card
 from studio.models.facts import facts_of, kind_of, layout_of, role_of
-from studio.models.headers import disguise
+from studio.models.headers import ARCHIVES, disguise
 from studio.models.inspect import INDEXES, PICKLED, WEIGHTS, Look, is_kokoro, look
 from studio.models.plan import Plan, Taken, fingerprint, model_id
 
@@ -53,7 +53,6 @@ _SAID = {
     "musicgen": "MusicGen model",
     "hifigan": "HiFi-GAN vocoder, for speech models that need one",
 }
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst")
 _USELESS = (".py", ".msgpack", ".h5", ".ot", ".tflite", ".gguf", ".mlmodel", ".incomplete", ".part")
 _PRECISION = Choice(
     name="precision",
@@ -117,7 +116,7 @@ def _file(path: Path) -> Plan:
             "it is pickled, and loading such a file would run a stranger's program",
             "Look for the same model as safetensors or ONNX; most makers offer both.",
         )
-    if real in ("zip", "archive") or suffix in _ARCHIVES:
+    if real in ("zip", "archive") or suffix in ARCHIVES:
         raise refused(name, "it is an archive", "Unpack it first, then add what was in it.")
     if suffix == ".safetensors":
         return _safetensors(path)
@@ -420,6 +419,7 @@ def _plan(
     role: str = "",
     contents: Iterable[Path] | None = None,
 ) -> Plan:
+    brought = list(contents if contents is not None else [t.path for t in files])
     return Plan(
         source=source,
         kind=kind,
@@ -427,7 +427,8 @@ def _plan(
         id=model_id(name),
         what=what,
         files=files,
-        fingerprint=fingerprint(contents if contents is not None else [t.path for t in files]),
+        fingerprint=fingerprint(brought),
+        size=sum(path.stat().st_size for path in brought),
         written=written or {},
         card=card,
         front={k: v for k, v in front.items() if v},

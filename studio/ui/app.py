@@ -202,6 +202,7 @@ def _after_show(window: Window, single: Single, files: Sequence[Path]) -> None:
         _crashed(studio)
     single.listen()
     studio.engine.resume()
+    studio.adder.tidy()
     for file in files:
         studio.open_file(file)
     QTimer.singleShot(150, studio, lambda: studio.engine.warm(KINDS[0]))

@@ -21,6 +21,7 @@ from studio.core.record import Record
 from studio.core.settings import Settings, SettingsFile
 from studio.library import Library
 from studio.models import Store
+from studio.ui.adding import Adder, may_be_model
 from studio.ui.engine import Engine
 from studio.ui.notices import Notices
 from studio.ui.widgets.background import Background
@@ -73,6 +74,7 @@ class Studio(QObject):
         self.paths = paths
         self._settings = settings
         self._settings_file = settings_file
+        self.adder = Adder(engine, store, notices, self)
         self._work = Background(self)
         self._unsaved = False
         self._saving = Lock()
@@ -130,7 +132,14 @@ class Studio(QObject):
         self.handed.emit(what)
 
     def open_file(self, path: Path) -> None:
-        """Take the recipe out of a file that was dropped here; a notice says where it has none."""
+        """Take what was dropped here: the recipe out of a file, or a model to be added.
+
+        A notice says where it is neither.
+        """
+        if may_be_model(path):
+            self.show_page.emit("models")
+            self.adder.look(path)
+            return
 
         def read(record: Record) -> None:
             self.use_recipe(record.recipe)

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 
 from studio.core.family import KINDS
 from studio.ui import icons
+from studio.ui.adding import may_be_model
 from studio.ui.createpage import CreatePage
 from studio.ui.pages import PANES, PaneEntry, build
 from studio.ui.studio import Studio
@@ -158,7 +159,10 @@ class Window(QMainWindow):
         files = [u.toLocalFile() for u in event.mimeData().urls() if u.isLocalFile()]
         if files:
             event.acceptProposedAction()
-            self.studio.open_file(Path(files[0]))
+            # Several models go in one after the other; a recipe fills the form alone.
+            models = [path for path in map(Path, files) if may_be_model(path)]
+            for path in models or [Path(files[0])]:
+                self.studio.open_file(path)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

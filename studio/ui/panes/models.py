@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
+    QFileDialog,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -22,17 +23,21 @@ from PySide6.QtWidgets import (
 
 from studio.core.errors import StudioError
 from studio.core.family import KINDS, FamilySpec, Kind
-from studio.models import Store, families
+from studio.models import InstalledModel, Store, families
+from studio.models.inspect import WEIGHTS
 from studio.ui import theme
 from studio.ui.controls import said
 from studio.ui.studio import Studio
+from studio.ui.widgets.additions import Additions
 from studio.ui.widgets.background import Background
 from studio.ui.widgets.buttons import quiet
+from studio.ui.widgets.flow import FlowLayout
 from studio.ui.widgets.itembars import Message
 from studio.ui.widgets.itemwords import file_size, kind_name
 from studio.ui.widgets.licences import licence_name, licence_words
 from studio.ui.widgets.markdownview import MarkdownView
 from studio.ui.widgets.modellist import Entry, ModelList
+from studio.ui.widgets.modelwords import layout_words, precision_words, role_words, voice_words
 from studio.ui.widgets.recipeview import RecipeView, Row, WrapLabel
 
 CUDA = "CUDAExecutionProvider"
@@ -57,7 +62,10 @@ class ModelsPane(QWidget):
         self.card = MarkdownView()
         self.card.setObjectName("model-card")
         self.card.setAccessibleName(self.tr("Model card"))
+        self._wanted = ""
+        """A model that has just been added: it is picked when the folders are read."""
         self._build()
+        studio.adder.added.connect(self._added)
         self.list.picked.connect(self._show)
         studio.engine.hello.connect(lambda _lane: self.refresh())
         studio.settings_changed.connect(self._show_again)
@@ -106,6 +114,8 @@ class ModelsPane(QWidget):
         head.addStretch(1)
         head.addWidget(self.again)
         outer.addLayout(head)
+        self.additions = Additions(self._studio.adder, self._studio.notices)
+        outer.addWidget(self.additions)
         self._body = body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         body.setSpacing(theme.PAD)
         left = QVBoxLayout()
@@ -123,7 +133,7 @@ class ModelsPane(QWidget):
         self._none.say(
             "boxes",
             self.tr("No model is installed"),
-            self.tr("Put a model's folder into the models folder, then look again."),
+            self.tr("Drop a model's file or folder here, or choose one with “Add a model”."),
         )
         self._about = self._details()
         self._stack = QStackedWidget()
@@ -144,8 +154,8 @@ class ModelsPane(QWidget):
         heading.setProperty("role", "heading")
         self._how = words = QLabel(
             self.tr(
-                "Put its folder, as it comes from Hugging Face with ONNX files, into your models "
-                "folder. Then look again."
+                "Drop a file or folder anywhere on the window: a checkpoint, a LoRA, a voice, or a "
+                "folder from Hugging Face. Files on the same disk are not copied."
             )
         )
         words.setProperty("role", "small")
@@ -157,14 +167,29 @@ class ModelsPane(QWidget):
         self._unavailable.setObjectName("unavailable")
         self._unavailable.setProperty("role", "warning")
         self._unavailable.hide()
-        folder = QPushButton(self.tr("Open models folder"))
-        folder.setObjectName("open-models-folder")
-        folder.clicked.connect(self._open_models_folder)
+        self.add_file = QPushButton(self.tr("Choose a file…"))
+        self.add_file.setObjectName("add-file")
+        self.add_file.setProperty("kind", "primary")
+        self.add_file.clicked.connect(lambda: self._choose(folder=False))
+        self.add_folder = QPushButton(self.tr("Choose a folder…"))
+        self.add_folder.setObjectName("add-folder")
+        self.add_folder.clicked.connect(lambda: self._choose(folder=True))
+        folder = quiet(
+            "open-models-folder",
+            "folder-open",
+            self.tr("Open models folder"),
+            self._open_models_folder,
+        )
+        buttons = FlowLayout(spacing=theme.GAP)
+        buttons.addWidget(self.add_file)
+        buttons.addWidget(self.add_folder)
+        buttons.addWidget(folder)
         column.addWidget(heading)
         column.addWidget(words)
-        column.addWidget(self._where)
+        column.addSpacing(theme.GAP)
+        column.addLayout(buttons)
         column.addSpacing(theme.HAIR)
-        column.addWidget(folder, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._where)
         column.addWidget(self._unavailable)
         return card
 
@@ -223,6 +248,9 @@ class ModelsPane(QWidget):
         self._unavailable.setVisible(bool(missing))
         self._unavailable.set_raw("\n".join(f"{u.id}: {u.reason}" for u in missing))
         self.list.show_entries(entries)
+        if self._wanted:
+            self.list.choose(self._wanted)
+            self._wanted = ""
         self._show_again()
 
     def _could_not_read(self, error: StudioError) -> None:
@@ -244,6 +272,10 @@ class ModelsPane(QWidget):
         rows = [
             Row("makes", self.tr("Makes"), self._makes(entry)),
             Row("first", self.tr("Default of"), ", ".join(map(self._pane, entry.first_in))),
+            Row("role", self.tr("Used as"), role_words(model)),
+            Row("voices", self.tr("Voices"), voice_words(model)),
+            Row("layout", self.tr("Kept as"), layout_words(model)),
+            Row("precision", self.tr("Precision"), precision_words(model)),
             Row("device", self.tr("Runs on"), self._device() if entry.families else ""),
             Row(
                 "licence",
@@ -257,7 +289,7 @@ class ModelsPane(QWidget):
         ]
         if model.starter:
             rows.insert(
-                5, Row("starter", self.tr("Came with"), self.tr("Triptych, as a starter model"))
+                9, Row("starter", self.tr("Came with"), self.tr("Triptych, as a starter model"))
             )
         self.facts.show_rows([row for row in rows if row.text])
         none = self.tr("This model came without a card.")
@@ -272,6 +304,8 @@ class ModelsPane(QWidget):
             return kind
         if not any(self._studio.engine.families(k) for k in KINDS):
             return kind  # the engines have not said yet what they can run
+        if entry.model.role:
+            return kind
         nothing = self.tr("Nothing here can run it yet")
         return f"{kind}. {nothing}." if kind else f"{nothing}."
 
@@ -293,6 +327,28 @@ class ModelsPane(QWidget):
         }[kind]
 
     # What is done
+
+    def _choose(self, *, folder: bool) -> None:
+        """Let the person pick a file or a folder; what it is comes up above the list."""
+        title = self.tr("Add a model's folder") if folder else self.tr("Add a model's file")
+        dialog = QFileDialog(self, title)
+        if folder:
+            dialog.setFileMode(QFileDialog.FileMode.Directory)
+            dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        else:
+            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+            models = " ".join(f"*{suffix}" for suffix in sorted(WEIGHTS | {".json"}))
+            dialog.setNameFilters(
+                [self.tr("Models ({suffixes})").format(suffixes=models), self.tr("All files (*)")]
+            )
+        dialog.setObjectName("add-dialog")
+        dialog.fileSelected.connect(lambda chosen: self._studio.adder.look(Path(chosen)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _added(self, model: InstalledModel) -> None:
+        self._wanted = model.id
+        self.refresh()
 
     def _models_folder(self) -> Path:
         return self._studio.store.folders[-1]

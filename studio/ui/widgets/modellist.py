@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QCoreApplication,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -82,6 +91,10 @@ class ModelList(QListView):
                 self._rows.appendRow(row)
         self._pick(before.model.id if before is not None else "")
 
+    def choose(self, model_id: str) -> None:
+        """Pick the model of that id, where it is listed."""
+        self._pick(model_id)
+
     def _sections(self, entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
         sections = [
             (kind_name(kind), [e for e in entries if e.model.kind == kind and not e.problem])
@@ -105,6 +118,7 @@ class ModelList(QListView):
                 break
         if first is not None:
             self.setCurrentIndex(first)
+            self.scrollTo(first)
 
     def _current(self, index: QModelIndex) -> None:
         entry = index.data(ENTRY_ROLE)
@@ -112,11 +126,24 @@ class ModelList(QListView):
             self.picked.emit(entry)
 
 
+def role_name(role: str) -> str:
+    """What a model is that is laid over another."""
+    translate = QCoreApplication.translate
+    return {
+        "lora": translate("ModelList", "LoRA"),
+        "controlnet": translate("ModelList", "ControlNet"),
+        "vocoder": translate("ModelList", "Vocoder"),
+        "preview": translate("ModelList", "Preview"),
+    }.get(role, role)
+
+
 def second_line(entry: Entry) -> str:
     """What the list says below a model's title."""
     if entry.problem:
         return entry.model.problem
     parts = [family.title for family in entry.families[:2]]
+    if entry.model.role:
+        parts.append(role_name(entry.model.role))
     parts.append(file_size(entry.model.size))
     return " · ".join(parts)
 
