@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from studio.engine.audio.weights import plain
+from studio.engine.audio.weights import believable, plain
 from studio.engine.graphs import Architecture
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def architectures(part: str, config: Mapping[str, Any]) -> dict[str, Architectur
 
     Raises KeyError for a part or a class that is not known, and anything for nonsense.
     """
+    believable(config)
     name = str(config.get("_class_name") or (config.get("architectures") or [""])[0])
     return {made.name: made for made in _KINDS[part, name](_bare(config))}
 

@@ -161,6 +161,7 @@ def conditions(config: Mapping[str, Any], graph: Graph, weights: Mapping[str, An
     kept = {
         name: torch.from_numpy(np.array(weights[name], dtype=np.float32))
         for name in ("silence_latent", "null_condition_emb")
+        if name in weights or name == "silence_latent"  # turbo models need no nothing
     }
     settings = complete(AceStepConditionEncoder, config)
     return standin(AceStepConditionEncoder, settings, forward, **kept)

@@ -10,6 +10,7 @@ from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
 from studio.core.messages import AudioPreview, Step
 from studio.core.recipe import Job
+from studio.engine.audio.encodec import MARGIN
 from studio.engine.audio.worker import Worker
 from studio.engine.image import prompt
 
@@ -221,23 +222,27 @@ class Composing(Worker):
         for codes in compose(model, condition, sampler, guidance, given, new):
             done = codes.shape[1] - had
             self.say("composing", done, new, READ + (WRITTEN - READ) * done / new)
-            if codes.shape[1] - shown >= frame_rate:
+            # The last frames sound right only once those after them are there.
+            if codes.shape[1] - MARGIN - shown >= frame_rate:
                 self._preview(model, codes, shown, new / frame_rate)
-                shown = codes.shape[1]
+                shown = codes.shape[1] - MARGIN
         return codes, cut
 
     def _preview(self, model: Model, codes: Codes, since: int, seconds: float) -> None:
-        """Show what was written since a frame, as the first channel roughly sounds."""
+        """Let hear what was written since a frame, as the first channel roughly sounds."""
         import numpy as np
 
         from studio.engine.audio.mixer import peaks
 
         first = max(0, since - _SEEN)
         sound = np.concatenate(list(model.decode(codes[:: model.channels, first:])))
-        new = sound[(since - first) * model.shape.hop :, None]
+        hop = model.shape.hop
+        new = sound[(since - first) * hop : len(sound) - MARGIN * hop, None]
         count = max(1, round(len(new) / model.shape.rate * _PREVIEW_RATE))
         rate = count * model.shape.rate / len(new)
-        self.emit(AudioPreview(rate, peaks(new, count, _PREVIEW_SCALE), seconds))
+        heard = np.clip(np.nan_to_num(new) * 32767.0, -32768, 32767).astype("<i2").tobytes()
+        shown = peaks(new, count, _PREVIEW_SCALE)
+        self.emit(AudioPreview(rate, shown, seconds, heard, model.shape.rate))
 
     def _sound(self, model: Model, codes: Codes) -> Floats:
         """The sound (samples, channels) of codes."""

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from studio.engine.audio import encodec
-from studio.engine.audio.weights import place_at
+from studio.engine.audio.weights import believable, place_at
 from studio.engine.graphs import Architecture
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def architectures(config: Mapping[str, Any]) -> dict[str, Architecture]:
 
     Raises whatever a configuration class raises for nonsense.
     """
+    believable(config)
     settings = _settings(config)
     layers = range(int(settings.decoder.num_hidden_layers))
     return {
