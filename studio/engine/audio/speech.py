@@ -186,8 +186,8 @@ class Speaking:
             self._voice.brake.pull()
 
     def beat(self) -> Step | None:
-        """Where we are, again, while one long graph runs: a moment at which it can be stopped."""
-        return self._last if self._voice is not None and self._voice.brake.busy else None
+        """Where we are, again, while something long is done: a moment at which it can be stopped."""
+        return self._last
 
     def work(self, emit: Callable[[Step], None]) -> None:
         """Everything a job is, in order."""
@@ -207,9 +207,7 @@ class Speaking:
             float(values["paragraph_pause"]),
             float(values["comma_pause"]),
         )
-        voice = opening.load(
-            self._job, self._bench, lambda i, n: self._say("loading", i, n, LOADED * i / n)
-        )
+        voice = opening.load(self._job, self._bench, self._loading)
         self._voice = voice
         if self._halted:  # a moment ago, when there was no brake to pull yet
             voice.brake.pull()
@@ -220,6 +218,14 @@ class Speaking:
         self._speak(voice, said, reading, tape)
         self._say("saving", 0, 1, SPOKEN)
         self._save(tape, voice, said)
+
+    def _loading(self, done: float, total: int) -> None:
+        """Hears of loading very often; tells what is new, and leaves it when nobody waits."""
+        if self._halted:
+            raise handover.Stopped
+        fraction = LOADED * done / total
+        if fraction >= self._last.fraction + 0.002 or self._last.phase != "loading":
+            self._say("loading", int(done), total, fraction)
 
     def _check(self, voice: Voice, cast: Any) -> None:
         """Whether the model has every voice that is asked for, before anything is spoken."""

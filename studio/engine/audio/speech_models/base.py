@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +24,15 @@ _MAX_CONFIG = 16 << 20
 """Bytes of a configuration; a vocabulary is one too."""
 CHARACTERS = 300
 """Of text that a model is given at once, where it has no limit of its own."""
+
+
+Told = Callable[[float, int], None]
+"""Hears that so many of so many parts are loaded; what it raises ends the loading."""
+
+
+def loading(told: Told, number: int, total: int) -> Callable[[float], None]:
+    """What hears how much of part `number` is done, from 0 to 1."""
+    return lambda fraction: told(number + fraction, total)
 
 
 @dataclass(frozen=True, slots=True)

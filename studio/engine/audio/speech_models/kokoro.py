@@ -16,6 +16,7 @@ from studio.core.recipe import Job
 from studio.engine.audio.speech_models.base import (
     CHARACTERS,
     Manner,
+    Told,
     graph_of,
     number_of,
     read_json,
@@ -66,7 +67,7 @@ class Kokoro:
 
     rate, language, longest = RATE, "en-us", CHARACTERS
 
-    def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Any) -> None:
+    def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Told) -> None:
         """Raises StudioError where the folder is not a whole model of this kind."""
         folder = job.model
         path = graph_of(folder / "onnx", "model") or next(

@@ -10,13 +10,12 @@ from studio.core.errors import StudioError
 from studio.core.recipe import Job
 from studio.engine import device
 from studio.engine.audio.speech_models import piper
-from studio.engine.audio.speech_models.base import Voice, read_json
+from studio.engine.audio.speech_models.base import Told, Voice, read_json
 from studio.engine.workbench import Workbench, folder_size, folder_stamp
 
 if TYPE_CHECKING:
     from studio.engine.image.standins import Brake
 
-Told = Callable[[int, int], None]
 Open = Callable[[Job, Workbench, "Brake", Told], Voice]
 
 

@@ -16,6 +16,7 @@ from studio.core.recipe import Job
 from studio.engine.audio.speech_models.base import (
     CHARACTERS,
     Manner,
+    Told,
     names_by_number,
     number_of,
     read_json,
@@ -51,7 +52,7 @@ def config_of(folder: Path) -> Path | None:
 class Piper:
     """A loaded Piper voice."""
 
-    def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Any) -> None:
+    def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Told) -> None:
         """Raises StudioError where the folder is not a whole voice of this kind."""
         folder = job.model
         path = config_of(folder)

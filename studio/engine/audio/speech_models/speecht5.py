@@ -15,7 +15,14 @@ from studio.core.errors import StudioError
 from studio.core.recipe import Job
 from studio.engine import graphs
 from studio.engine.audio.speech_models import speecht5_graphs as parts
-from studio.engine.audio.speech_models.base import Manner, number_of, read_json, unusable
+from studio.engine.audio.speech_models.base import (
+    Manner,
+    Told,
+    loading,
+    number_of,
+    read_json,
+    unusable,
+)
 from studio.engine.audio.speech_models.charmodel import read_pieces
 from studio.engine.audio.stretch import stretch
 from studio.engine.audio.weights import Plain
@@ -46,7 +53,7 @@ class SpeechT5:
     longest = _CHARACTERS
 
     def __init__(
-        self, job: Job, bench: Workbench, brake: Brake, told: Any, vocoder: Path | None
+        self, job: Job, bench: Workbench, brake: Brake, told: Told, vocoder: Path | None
     ) -> None:
         """Raises StudioError where the folder, its speakers or its vocoder are not whole."""
         folder = job.model
@@ -67,10 +74,10 @@ class SpeechT5:
             )
         voicing = read_json(home / "config.json", home)
         try:
-            heard = parts.vocoder_settings(voicing)
-            self.rate = int(heard.sampling_rate)
+            sounding = parts.vocoder_settings(voicing)
+            self.rate = int(sounding.sampling_rate)
             last = parts.vocoder(voicing)
-            if int(heard.model_in_dim) != int(self._settings.num_mel_bins):
+            if int(sounding.model_in_dim) != int(self._settings.num_mel_bins):
                 raise ValueError("other bands")
         except Exception as error:  # whatever a configuration class says to nonsense
             raise unusable(home, "it is not a vocoder for SpeechT5") from error
@@ -80,10 +87,10 @@ class SpeechT5:
         self._sessions: dict[str, Any] = {}
         total = len(graphs_of) + 1
         for number, (name, part) in enumerate(graphs_of.items()):
-            self._sessions[name] = graphs.open_bound(job, bench, part, weights)
-            told(number + 1, total)
+            heard = loading(told, number, total)
+            self._sessions[name] = graphs.open_bound(job, bench, part, weights, heard)
         self._sessions[parts.VOCODER] = graphs.open_bound(
-            job, bench, last, Plain(graphs.safetensors_of(home))
+            job, bench, last, Plain(graphs.safetensors_of(home)), loading(told, total - 1, total)
         )
         told(total, total)
         self.provider = bench.provider

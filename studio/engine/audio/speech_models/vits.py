@@ -19,6 +19,8 @@ from studio.engine import graphs
 from studio.engine.audio.speech_models.base import (
     CHARACTERS,
     Manner,
+    Told,
+    loading,
     noise,
     number_of,
     read_json,
@@ -51,7 +53,7 @@ _MOST_FRAMES = 60_000
 class Vits:
     """A loaded VITS."""
 
-    def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Any) -> None:
+    def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Told) -> None:
         """Raises StudioError where the folder is not a whole model of this kind."""
         folder = job.model
         config = read_json(folder / "config.json", folder)
@@ -80,7 +82,8 @@ class Vits:
         weights = Plain(graphs.safetensors_of(folder))
         self._sessions = {}
         for number, (name, part) in enumerate(parts.items()):
-            self._sessions[name] = graphs.open_bound(job, bench, part, weights)
+            heard = loading(told, number, len(parts))
+            self._sessions[name] = graphs.open_bound(job, bench, part, weights, heard)
             told(number + 1, len(parts))
         self.provider = bench.provider
 

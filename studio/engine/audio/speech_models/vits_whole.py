@@ -12,6 +12,7 @@ from studio.core.recipe import Job
 from studio.engine.audio.speech_models.base import (
     CHARACTERS,
     Manner,
+    Told,
     graph_of,
     number_of,
     read_json,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 class VitsWhole:
     """A loaded VITS of one graph."""
 
-    def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Any) -> None:
+    def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Told) -> None:
         """Raises StudioError where the folder is not a whole model of this kind."""
         folder = job.model
         config = read_json(folder / "config.json", folder)
