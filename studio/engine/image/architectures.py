@@ -94,6 +94,8 @@ def of_config(
             f"The part “{part}” of this model is of a kind that the studio cannot run: {cls[:60]}.",
             "Choose another model.",
         )
+    # SDXL's autoencoder leaves the range of 16 bits; its configuration says so.
+    half = half and not config.get("force_upcast")
     known = _settings(cls, config)
     _sane(known)
     what = {"vae_encoder": "encode", "vae_decoder": "decode", "preview": "decode"}.get(part, "")
@@ -105,15 +107,14 @@ def of_config(
     return Architecture(
         name=_NAMES.get(cls, part).replace("_", "-") + ("-controlled" if residuals else ""),
         config={"class": cls, **known},
-        build=functools.partial(modules.build, cls, known, inputs, what),
+        build=functools.partial(modules.build, cls, known, inputs, what, half),
         example=functools.partial(modules.example, tuple(shapes.values())),
         inputs=inputs,
         outputs=outputs,
         dynamic=dynamic,
         exporter="dynamo" if cls in _DYNAMO else "script",
         prefix=modules.PREFIX,
-        # SDXL's autoencoder leaves the range of 16 bits; its configuration says so.
-        half=half and not config.get("force_upcast"),
+        half=half,
     )
 
 

@@ -38,17 +38,22 @@ PREFIX = "inner."
 """Stands before the names of the weights in the state dict of what is built here."""
 
 
-def build(cls: str, config: Mapping[str, Any], inputs: Sequence[str], what: str = "") -> Any:
+def build(
+    cls: str, config: Mapping[str, Any], inputs: Sequence[str], what: str = "", half: bool = False
+) -> Any:
     """A module that takes the tensors called `inputs` and gives those of the part.
 
-    `what` says which half of an autoencoder it is: "encode" or "decode".
+    `what` says which half of an autoencoder it is: "encode" or "decode". `half` is for one that
+    computes in 16 bits.
     """
     import torch
 
     library = getattr(importlib.import_module(CLASSES[cls]), cls)
     if cls.startswith(("CLIP", "T5")):
         settings = library.config_class(**dict(config))
-        settings._attn_implementation = "sdpa" if cls.startswith("CLIP") else "eager"
+        # The exporter gives attention that is one function a scale of 32 bits, whatever the rest.
+        one = cls.startswith("CLIP") and not half
+        settings._attn_implementation = "sdpa" if one else "eager"
         inner = library(settings)
     else:
         inner = library.from_config(dict(config))
