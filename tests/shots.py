@@ -106,6 +106,103 @@ def render(home: Path, out: Path, theme: str, scale: str) -> None:
     window.studio.close()
 
 
+def render_talk(home: Path, out: Path, theme: str, scale: str) -> None:
+    """Conversations, presets, the painter and models laid over, on the small families of the
+    window's tests: no starter model can do these."""
+    from functools import partial
+
+    from PySide6.QtCore import QPoint, Qt
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QApplication
+
+    from studio.core.paths import Paths
+    from studio.core.settings import SettingsFile
+    from studio.engine.supervisor import Supervisor
+    from studio.ui.app import build
+    from studio.ui.panes.image import ImagePane
+    from studio.ui.panes.text import TextPane
+    from studio.ui.stock import Further
+    from studio.ui.widgets.painter import Painter
+    from tests.engine import faults
+    from tests.ui import talkers
+
+    app = QApplication(["triptych"])
+    paths = Paths.below(home)
+    faults.install_model(paths.models)
+    file = SettingsFile(paths.settings_file)
+    file.save(replace(file.load().settings, theme=theme))  # type: ignore[arg-type]
+    window = build(paths, begin=partial(Supervisor, entries=talkers.ENTRIES))
+    text, image = window.create_page.panes["text"], window.create_page.panes["image"]
+    assert isinstance(text, TextPane)
+    assert isinstance(image, ImagePane)
+
+    def wait(until: Callable[[], Any], patience: float = 30.0) -> None:
+        end = time.monotonic() + patience
+        while not until() and time.monotonic() < end:
+            app.processEvents()
+            time.sleep(0.005)
+
+    def shoot(name: str, widget: Any = window) -> None:
+        begun = time.monotonic()
+        wait(lambda: time.monotonic() - begun > 0.6)
+        widget.grab().save(str(out / f"{name}-{theme}-{scale}x.png"))
+
+    window.resize(*SIZES["wide"])
+    window.show()
+    window.activateWindow()
+    window.studio.engine.warm("text")
+    wait(lambda: all(p.composer.button.isEnabled() for p in (text, image)))
+
+    image.composer.prompt.set_text("a sun")
+    image.primary()
+    text.composer.set_values({"kind": "chat"})
+    for words in ("Who are you?", f"Tell me of the\n{LONG}.", "قطة صغيرة في القمر 🌙"):
+        text.composer.prompt.set_text(words)
+        QTest.keyClick(text.composer.prompt, Qt.Key.Key_Return)
+        wait(lambda: text.view == "items" and not text.busy)
+    wait(lambda: image.view == "items" and not image.busy)
+    image.composer.form.show_more()
+    image.composer.unfold()
+    image.composer.set_stock({}, {"lora": (Further("ink", "Ink"), Further("oil", LONG))})
+    image.composer.set_values({"lora": "ink:0.8, oil:0.35"})
+    shoot("chat")
+    text.tasks.button.menu.popup(text.tasks.button.mapToGlobal(QPoint(0, 30)))
+    shoot("presets", text.tasks.button.menu)
+    text.tasks.button.menu.close()
+    text.talk.view.views[2].edit.click()
+    window.show_pane("text")
+    shoot("chat-edit")
+    window.resize(*SIZES["narrow"])
+    shoot("chat-narrow")
+    window.resize(*SIZES["wide"])
+    window.show_pane("image")
+    image.composer.form.put_file("picture", image.items[0].main)
+    image.composer.mask_wanted.emit("mask")
+    wait(lambda: image.findChild(Painter) is not None)
+    painter = image.findChild(Painter)
+    if painter is not None:
+        place = painter.canvas.rect().center()
+        QTest.mousePress(painter.canvas, Qt.MouseButton.LeftButton, pos=place)
+        for step in range(12):
+            QTest.mouseMove(painter.canvas, place + QPoint(9 * step, 5 * step))
+            app.processEvents()
+        QTest.mouseRelease(painter.canvas, Qt.MouseButton.LeftButton, pos=place)
+        shoot("painter", painter)
+        painter.done_button.click()
+    shoot("image-wide")
+    text.composer.set_values({"kind": "story", "length": 60})
+    text.composer.prompt.set_text("a mouse")
+    window.show_pane("text")
+    text.primary()
+    wait(lambda: text.view == "items" and not text.busy and text.text.count() == 60)
+    text.text.setFocus()
+    QTest.keyClick(text.text, Qt.Key.Key_Space, Qt.KeyboardModifier.ControlModifier)
+    wait(lambda: text.wording.popup.words())
+    shoot("other-words")
+    window.close()
+    window.studio.close()
+
+
 def sheet(out: Path) -> None:
     """All shots, a column a theme and scale."""
     shots = sorted(p for p in out.glob("*.png") if p.name != "sheet.png")
@@ -121,9 +218,10 @@ def sheet(out: Path) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) == 5:
-        _, home, out, theme, scale = sys.argv
-        render(Path(home), Path(out), theme, scale)
+    if len(sys.argv) == 6:
+        _, what, home, out, theme, scale = sys.argv
+        draw = render_talk if what == "talk" else render
+        draw(Path(home), Path(out), theme, scale)
         return
     folder = Path(sys.argv[1])
     folder.mkdir(exist_ok=True)
@@ -132,11 +230,13 @@ def main() -> None:
         for theme in ("dark", "light"):
             for scale in ("1", "2"):
                 env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": scale}
-                subprocess.run(
-                    [sys.executable, "-m", "tests.shots", home, str(folder), theme, scale],
-                    env=env,
-                    check=True,
-                )
+                for what in ("all", "talk"):
+                    own = home if what == "all" else str(Path(home) / "talk")
+                    subprocess.run(
+                        [sys.executable, "-m", "tests.shots", what, own, str(folder), theme, scale],
+                        env=env,
+                        check=True,
+                    )
     sheet(folder)
 
 

@@ -49,6 +49,8 @@ class _Engine(QIconEngine):
         found = QPixmap()
         if QPixmapCache.find(key, found):
             return found
+        if size.isEmpty():  # a button that was pressed together
+            return found
         made = QPixmap(size)
         made.fill(Qt.GlobalColor.transparent)
         painter = QPainter(made)

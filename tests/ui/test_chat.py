@@ -73,7 +73,7 @@ def test_a_conversation_goes_on_is_rewound_and_comes_back(pane: TextPane, qtbot:
     say(pane, qtbot, "hello")
     assert prompt.text() == ""
     # Markdown is shown as what it means, and kept as it was written.
-    assert "hello is number 1" in pane.talk.view.views[1].said.toPlainText()  # type: ignore[union-attr]
+    assert "hello is number 1" in pane.talk.view.views[1].said.toPlainText()
     assert pane.talk.turns[1].content.startswith("**hello** is number 1")
     QTest.keyClicks(prompt, "two")
     QTest.keyClick(prompt, KEY.Key_Return, Qt.KeyboardModifier.ShiftModifier)

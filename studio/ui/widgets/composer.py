@@ -175,7 +175,7 @@ class Composer(QWidget):
 
     def put_beside(self, widget: QWidget) -> None:
         """Have a widget in the line of the fold."""
-        self._beside.addWidget(widget)
+        self._beside.addWidget(widget, 0, Qt.AlignmentFlag.AlignLeft)
 
     def set_placeholder(self, words: str | None) -> None:
         """What stands in the empty prompt; None leaves it to the family."""

@@ -46,18 +46,9 @@ class TurnView(QFrame):
         for button in (self.edit, self.again, self.copy):
             button.setIconSize(button.iconSize() * 0.8)
             head.addWidget(button)
-        self.said: QLabel | MarkdownView
-        if self._mine:
-            self.said = said = QLabel()
-            said.setTextFormat(Qt.TextFormat.PlainText)
-            said.setWordWrap(True)
-            said.setTextInteractionFlags(
-                Qt.TextInteractionFlag.TextSelectableByMouse
-                | Qt.TextInteractionFlag.TextSelectableByKeyboard
-            )
-        else:
-            self.said = MarkdownView()
-            self.said.document().setDocumentMargin(0)
+        # Also for what is no Markdown: it breaks words that are wider than the window.
+        self.said = MarkdownView()
+        self.said.document().setDocumentMargin(0)
         self.said.setAccessibleName(author)
         self._attached = QLabel()
         self._attached.setProperty("role", "small")
@@ -103,9 +94,9 @@ class TurnView(QFrame):
 
     def _show(self) -> None:
         begun = time.monotonic()
-        if isinstance(self.said, MarkdownView):
-            self.said.show_markdown(self._text)
+        if self._mine:
+            self.said.setPlainText(self._text)
         else:
-            self.said.setText(self._text)
+            self.said.show_markdown(self._text)
         # However long it gets, most of the time is for the person.
         self._late.setInterval(max(STREAM_MS, round((time.monotonic() - begun) * 5000)))
