@@ -127,6 +127,19 @@ REWRITING: Mapping[str, tuple[str, Mapping[str, Any]]] = {
             "initializer_factor": 0.5,
         },
     ),
+    "mt5": (
+        "mt5",
+        {
+            "d_model": 32,
+            "d_kv": 16,
+            "d_ff": 48,
+            "num_layers": 2,
+            "num_heads": 2,
+            "feed_forward_proj": "gated-gelu",
+            "tie_word_embeddings": False,
+            "initializer_factor": 0.5,
+        },
+    ),
     "bart": (
         "bart",
         {

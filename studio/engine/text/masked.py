@@ -33,6 +33,13 @@ SPEC = FamilySpec(
     where={
         "layout": ("transformers", "transformers.js"),
         "model_type": ("bert", "roberta", "distilbert"),
+        # Most models of these types measure texts and have no words to give.
+        "architecture": (
+            "BertForMaskedLM",
+            "BertForPreTraining",
+            "RobertaForMaskedLM",
+            "DistilBertForMaskedLM",
+        ),
     },
     models="BERT, RoBERTa and DistilBERT as safetensors or in the layout of transformers.js",
     proved=(

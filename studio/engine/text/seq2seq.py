@@ -34,6 +34,14 @@ SPEC = FamilySpec(
     where={
         "layout": ("transformers", "transformers.js"),
         "model_type": ("t5", "mt5", "bart"),
+        # Others of these types sort texts into classes.
+        "architecture": (
+            "T5ForConditionalGeneration",
+            "T5WithLMHeadModel",
+            "MT5ForConditionalGeneration",
+            "BartForConditionalGeneration",
+            "BartModel",
+        ),
     },
     models="T5, Flan-T5, mT5 and BART as safetensors or in the layout of transformers.js",
     proved=(

@@ -106,11 +106,12 @@ def t5_decoder(config: Config, net: Net) -> int:
         x = net.add(x, net.linear(y, f"{at}.1.EncDecAttention.o", wide, t5.width, bias=False))
         x = _t5_forward(t5, net, x, f"{at}.2")
     x = net.root_norm(net.last(x), "decoder.final_layer_norm", t5.width, t5.epsilon)
-    # Files of T5 1.1 and Flan say here what those of the first T5 leave unsaid.
-    if config.flag("scale_decoder_outputs", config.flag("tie_word_embeddings", True)):
+    # The first T5 scales here; T5 1.1 and Flan, which say so by this setting, and mT5 do not.
+    first = config.word("model_type") == "t5" and config.flag("tie_word_embeddings", True)
+    if config.flag("scale_decoder_outputs", first) and config.word("model_type") == "t5":
         x = net.times(x, t5.width**-0.5)
-    own = "lm_head.weight" in net.weights and not config.flag("tie_word_embeddings", True)
-    name = "lm_head.weight" if own else _t5_name(net)
+    # That setting does not tell whether the scores have weights of their own; the file does.
+    name = "lm_head.weight" if "lm_head.weight" in net.weights else _t5_name(net)
     net.logits(net.multiply(x, net.weights.take(name, (t5.vocabulary, t5.width)), None, "scores"))
     return t5.vocabulary
 

@@ -64,7 +64,8 @@ class Wording(QObject):
             return
         before, chosen, after = self._text.around(BEFORE, AFTER)
         if chosen:
-            values: dict[str, Value] = {"prompt": f"{before}{BLANK}{after}", "count": COUNT}
+            prompt = f"{before}{BLANK}{after}"
+            values: dict[str, Value] = {"prompt": prompt, "count": COUNT, "original": chosen[:200]}
             words = self.tr("Instead of “{words}”").format(words=_short(chosen))
             self._ask(offer, values, words, lambda a: _suggested(a, chosen))
 
@@ -82,7 +83,7 @@ class Wording(QObject):
                 )
             )
             return
-        values = {**(tone.values if tone is not None else {}), "prompt": chosen}
+        values = {**(tone.values if tone is not None else {"task": "rewrite"}), "prompt": chosen}
         words = tone.title if tone is not None else self.tr("In other words")
         self._ask(offer, values, words, _texts)
 

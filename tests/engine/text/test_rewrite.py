@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,31 @@ def test_greedy_texts_are_those_of_transformers(
     ours = greedy(loaded, ids, 30)
     assert len(ours) > 3
     assert ours == [t for t in expected if t not in loaded.stops]
+
+
+def test_scores_may_have_weights_of_their_own(folders: dict[str, Path], tmp_path: Path) -> None:
+    import torch
+    from safetensors.numpy import load_file, save_file
+    from transformers import AutoModelForSeq2SeqLM
+
+    folder = tmp_path / "model"
+    shutil.copytree(folders["flan-t5"], folder)
+    weights = load_file(folder / "model.safetensors")
+    rng = np.random.default_rng(0)
+    own = rng.normal(size=weights["shared.weight"].shape).astype(np.float32)
+    save_file(weights | {"lm_head.weight": own}, folder / "model.safetensors")
+    theirs = AutoModelForSeq2SeqLM.from_pretrained(folders["flan-t5"], dtype=torch.float32).eval()
+    theirs.lm_head.weight = torch.nn.Parameter(torch.tensor(own))
+    with torch.inference_mode():
+        expected = theirs(
+            input_ids=torch.tensor([[7, 8, 9]]), decoder_input_ids=torch.tensor([[1, 5]])
+        ).logits[0, -1]
+    loaded = rewriter.load(job_of(folder, tmp_path / "job"), Workbench())
+    (given,) = [g for g in loaded.read([7, 8, 9]) if g]
+    state = loaded.start(2, given)
+    for _ in state.read([1, 5]):
+        pass
+    assert np.abs(state.logits - expected.numpy()).max() < 1e-4
 
 
 @pytest.mark.parametrize("merged", [True, False])
