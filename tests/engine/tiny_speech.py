@@ -145,8 +145,11 @@ def make_piper(folder: Path, *, speakers: int = 1, kind: str = "espeak") -> Path
     return folder
 
 
-def make_kokoro(folder: Path, *, archive: bool = False) -> Path:
-    """A graph with Kokoro's inputs and its randomness, in either of its two layouts."""
+def make_kokoro(folder: Path, *, archive: bool = False, whole: bool = False) -> Path:
+    """A graph with Kokoro's inputs and its randomness, in either of its two layouts.
+
+    `whole`: its speed is a whole number, as some exports have it.
+    """
     import numpy as np
     import torch
     from torch import nn
@@ -171,13 +174,14 @@ def make_kokoro(folder: Path, *, archive: bool = False) -> Path:
             return self.out(torch.sin(phase) + 0.1 * torch.randn_like(phase))[:, 0] * 0.3
 
     style = torch.rand(1, 256)
+    speed = torch.ones(1, dtype=torch.int32 if whole else torch.float32)
     if archive:
         graph, names = folder / "kokoro-v1.0.onnx", ["tokens", "style", "speed"]
     else:
         (folder / "onnx").mkdir()
         graph, names = folder / "onnx" / "model.onnx", ["input_ids", "style", "speed"]
     _export(
-        Whole(), (torch.ones(1, 12, dtype=torch.int64), style, torch.ones(1)), graph, names,
+        Whole(), (torch.ones(1, 12, dtype=torch.int64), style, speed), graph, names,
         ["waveform"], {names[0]: {1: "tokens"}, "waveform": {1: "samples"}},
     )  # fmt: skip
     rng = np.random.default_rng(0)

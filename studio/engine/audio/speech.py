@@ -186,7 +186,7 @@ class Speaking:
             self._voice.brake.pull()
 
     def beat(self) -> Step | None:
-        """Where we are, again, while something long is done: a moment at which it can be stopped."""
+        """Where we are, again, while something long is done: it can be stopped there."""
         return self._last
 
     def work(self, emit: Callable[[Step], None]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from unittest import mock
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import settings as of_hypothesis
+from hypothesis import strategies as st
 
 from studio.core.errors import StudioError
 from studio.core.messages import AudioPreview, Output, Progress, Step
@@ -20,6 +25,7 @@ from studio.core.recipe import DeviceChoice, Job, Recipe
 from studio.engine.audio import loudness, speech
 from studio.engine.audio.speech_models import opening, seeded, vits
 from studio.engine.audio.speech_models.base import Manner, Voice, noise
+from studio.engine.audio.speech_models.charmodel import read_pieces
 from studio.engine.audio.stretch import stretch
 from studio.engine.audio.tape import Tape
 from studio.engine.speech import espeak
@@ -246,6 +252,11 @@ def test_both_layouts_of_kokoro_say_the_same(kokoro: Path, folders: Path) -> Non
     assert abs(len(said(one, speed=2.0)) - len(said(one)) / 2) <= 1
 
 
+def test_a_kokoro_of_whole_speeds_is_stretched(folders: Path) -> None:
+    voice = opened(tiny_speech.make_kokoro(folders / "stiff", whole=True))
+    assert abs(len(said(voice, speed=1.25)) - len(said(voice)) / 1.25) <= 1
+
+
 def test_kokoro_reads_phonemes_by_the_length_of_the_sentence(kokoro: Path) -> None:
     voice: Any = opened(kokoro)
     fed: list[dict[str, Any]] = []
@@ -276,6 +287,15 @@ def test_voices_with_pickles_are_refused(kokoro: Path, tmp_path: Path) -> None:
     (folder / "voices.bin").unlink()
     with pytest.raises(StudioError, match="no voices"):
         opened(folder)
+
+
+@of_hypothesis(max_examples=200, deadline=None)
+@given(st.binary(max_size=60))
+def test_foreign_vocabularies_raise_nothing_but_studio_error(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "spm_char.model").write_bytes(data)
+        with contextlib.suppress(StudioError):
+            assert read_pieces(Path(name), 100)
 
 
 def test_other_graphs_and_folders_are_told(kokoro: Path, piper: Path, tmp_path: Path) -> None:

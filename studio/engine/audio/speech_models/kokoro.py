@@ -23,6 +23,7 @@ from studio.engine.audio.speech_models.base import (
     unusable,
 )
 from studio.engine.audio.speech_models.seeded import SeededSession
+from studio.engine.audio.stretch import stretch
 from studio.engine.speech.reading import Reading
 from studio.engine.workbench import Workbench
 
@@ -104,13 +105,16 @@ class Kokoro:
         if not any(c.isalpha() for c in said) or not ids:
             return
         style = self._styles[voice]
+        # Some exports take a whole number for the speed: then the sound itself is stretched.
+        stretched = self._session.whole("speed")
         for some in _pieces(ids, self._vocabulary.get(" ", -1)):
             feed = {
                 self._tokens: np.array([[0, *some, 0]]),
                 "style": style[min(len(some), len(style) - 1)][None],
-                "speed": np.array([manner.speed]),
+                "speed": np.array([1.0 if stretched else manner.speed]),
             }
-            yield self._session.run(feed, manner.seed)[0].reshape(-1).astype(np.float32)
+            made = self._session.run(feed, manner.seed)[0].reshape(-1).astype(np.float32)
+            yield stretch(made, RATE, manner.speed) if stretched else made
 
 
 def _pieces(ids: list[int], blank: int) -> Iterator[list[int]]:

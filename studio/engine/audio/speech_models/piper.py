@@ -76,7 +76,7 @@ class Piper:
         self._several = speakers > 1
         if len(named) != speakers:
             named = tuple(str(n) for n in range(speakers)) if self._several else ()
-        self.names, self.longest = named if self._several else (), CHARACTERS
+        self.names, self.longest = named, CHARACTERS
         self.brake = brake
         self.notes: set[str] = set()
         self._folder = folder

@@ -35,6 +35,8 @@ _RANDOM = {
     "RandomUniformLike": (UNIFORM, "low", "high", 0.0, 1.0),
     "RandomUniform": (UNIFORM, "low", "high", 0.0, 1.0),
 }
+_CASTLIKE = 15
+"""The version of the operators since which a type can be taken from another tensor."""
 _SMALL = 1 << 12
 """Bytes: weights below it stay in the graph, where ONNX Runtime folds constants."""
 
@@ -61,6 +63,10 @@ class SeededSession:
     def inputs(self) -> tuple[str, ...]:
         """The names of the inputs, without the tables."""
         return tuple(n for n in self._types if n not in (NORMAL, UNIFORM))
+
+    def whole(self, name: str) -> bool:
+        """Whether an input takes whole numbers only."""
+        return "int" in self._types[name]
 
     def run(self, feed: Mapping[str, npt.NDArray[Any]], seed: tuple[int, ...]) -> list[Any]:
         """All outputs; every input is brought to the type that the graph wants."""
@@ -92,8 +98,9 @@ def _without_chance(path: Path, folder: Path) -> tuple[Any, tuple[str, ...]]:
     try:
         model = onnx.load(str(path))  # data beside it is taken from its own folder only
         used: dict[str, None] = {}
+        opset = max(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
         for number, (graph, place, node) in enumerate(reversed(list(_random(model.graph)))):
-            nodes = _walk(graph, node, number, used)
+            nodes = _walk(node, number, opset, used)
             del graph.node[place]
             for offset, made in enumerate(nodes):
                 graph.node.insert(place + offset, made)
@@ -116,9 +123,10 @@ def _random(graph: Any) -> Iterator[tuple[Any, int, Any]]:
                 yield from _random(attribute.g)
 
 
-def _walk(graph: Any, node: Any, number: int, used: dict[str, None]) -> list[Any]:
+def _walk(node: Any, number: int, opset: int, used: dict[str, None]) -> list[Any]:
     """What stands for one random node: numbers of the table, one after the other, in its shape."""
     import numpy as np
+    import onnx
     from onnx import helper, numpy_helper
 
     name, first, second, low, high = _RANDOM[node.op_type]
@@ -155,8 +163,11 @@ def _walk(graph: Any, node: Any, number: int, used: dict[str, None]) -> list[Any
     drawn = step("Reshape", "drawn", step("Gather", "flat", name, places), shape)
     drawn = step("Mul", "scaled", drawn, constant("factor", np.array(factor, np.float32)))
     drawn = step("Add", "shifted", drawn, constant("add", np.array(add, np.float32)))
-    kind = given.get("dtype", 1)
-    nodes.append(helper.make_node("Cast", [drawn], [node.output[0]], to=kind))
+    if node.input and "dtype" not in given and opset >= _CASTLIKE:
+        nodes.append(helper.make_node("CastLike", [drawn, node.input[0]], [node.output[0]]))
+    else:
+        kind = given.get("dtype", onnx.TensorProto.FLOAT)
+        nodes.append(helper.make_node("Cast", [drawn], [node.output[0]], to=kind))
     return nodes
 
 

@@ -154,7 +154,7 @@ def architectures(config: Mapping[str, Any]) -> dict[str, Architecture]:
     settings = _settings(config)
     several, chance = settings.num_speakers > 1, settings.use_stochastic_duration_prediction
     kept = {"vits": dict(config)}
-    channels, hidden = int(settings.flow_size), int(settings.flow_size)
+    channels = int(settings.flow_size)
     speaker = ("speaker",) if several else ()
     frames, letters = {2: "frames"}, {1: "letters"}
     return {
@@ -162,7 +162,7 @@ def architectures(config: Mapping[str, Any]) -> dict[str, Architecture]:
             name=TEXT,
             config=kept,
             build=partial(_build, TEXT, dict(config)),
-            example=partial(_example, TEXT, several, chance, hidden),
+            example=partial(_example, TEXT, several, chance, channels),
             inputs=("ids", *speaker, *(("noise",) if chance else ())),
             outputs=("means", "deviations", "lengths"),
             dynamic={
