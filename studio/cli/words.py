@@ -19,6 +19,10 @@ def in_words(answer: Mapping[str, Any]) -> str:
             if answer["edited"]:
                 lines.append("The file was edited by hand after it was made.")
         return "\n".join(lines)
+    if "already" in answer:
+        model = answer["model"]
+        told = "It is here already" if answer["already"] else "Added"
+        return f"{told}: {model['id']} ({answer['what']})\n{model['path']}"
     return "\n".join(_lines(answer, 0))
 
 

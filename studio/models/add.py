@@ -52,6 +52,8 @@ class Staged:
     folder: Path
     models: Path
     id: str
+    title: str
+    """Where it is not that of the plan."""
     lock: FileLock
 
     def drop(self) -> None:
@@ -105,7 +107,10 @@ def stage(
     except OSError as error:
         lock.free()
         raise cannot_write(folder, error) from error
-    staged = Staged(plan, chosen, folder, models, name or plan.id, lock)
+    usual = "-".join(part for part in (plan.id, plan.variant(chosen)) if part)
+    variant = plan.variant(chosen)
+    title = name or (f"{plan.title} ({variant})" if variant else "")
+    staged = Staged(plan, chosen, folder, models, name or usual, title, lock)
     try:
         _bring(plan.files, folder, told, cancelled)
         _write_texts(staged)
@@ -263,7 +268,7 @@ def _copy(
 def _write_texts(staged: Staged) -> None:
     """The plan's small files, and the card."""
     texts = dict(staged.plan.written)
-    texts["README.md"] = card_text(staged.plan, staged.values)
+    texts["README.md"] = card_text(staged.plan, staged.values, staged.title)
     for place, text in texts.items():
         target = staged.folder / place
         try:
@@ -274,8 +279,11 @@ def _write_texts(staged: Staged) -> None:
             raise cannot_write(target, error) from error
 
 
-def card_text(plan: Plan, values: Mapping[str, Value]) -> str:
-    """The model's card: the one that it came with, completed, or a short one that says so."""
+def card_text(plan: Plan, values: Mapping[str, Value], name: str = "") -> str:
+    """The model's card: the one that it came with, completed, or a short one that says so.
+
+    `name` is what the model is called where that is not the plan's title.
+    """
     front = {**plan.front, FINGERPRINT: plan.identity(values)}
     if "task" in values:
         front["pipeline_tag"] = str(values["task"])
@@ -293,10 +301,12 @@ def card_text(plan: Plan, values: Mapping[str, Value]) -> str:
         "source": bool(said.source),
         FINGERPRINT: False,
     }
+    if name:
+        own = "\n".join(line for line in own.splitlines() if not line.startswith("title:"))
     kept = [line for line in own.splitlines() if not _replaced(line, front, has)]
     lines = [f"{key}: {json.dumps(value)}" for key, value in front.items() if not has.get(key)]
-    if not said.title:
-        lines.insert(0, f"title: {json.dumps(plan.title)}")
+    if name or not said.title:
+        lines.insert(0, f"title: {json.dumps(name or plan.title, ensure_ascii=False)}")
     if not body.strip():
         body = (
             f"# {plan.title}\n\n{plan.what}. Added to Triptych on {date.today().isoformat()} from "

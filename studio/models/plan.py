@@ -69,6 +69,11 @@ class Plan:
             )
         return complete(self.options, given)
 
+    def variant(self, values: Mapping[str, Value]) -> str:
+        """What was chosen otherwise than usual, in a word; empty where nothing was."""
+        usual = {option.name: option.default for option in self.options}
+        return str(values["precision"]) if values.get("precision") != usual.get("precision") else ""
+
     def identity(self, values: Mapping[str, Value]) -> str:
         """The fingerprint of what will be made: of the contents and of what was chosen."""
         if not values:
