@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from studio.core.errors import StudioError
 from studio.engine.image.denoisers import TRANSFORMERS, timesteps, unet_inputs
 from studio.engine.image.standins import Graph, complete, standin
 
@@ -41,6 +42,11 @@ def controlnet(config: Mapping[str, Any], graph: Graph) -> Any:
     name = class_of(config)
     cls = getattr(diffusers, name)
     own = complete(cls, config)
+    if own.get("num_mode") is not None:
+        raise StudioError(
+            "This ControlNet is several in one, which the studio cannot run.",
+            "Choose one that was made for a single kind of picture.",
+        )
 
     def scaled(given: dict[str, Any], strength: Any) -> list[torch.Tensor]:
         found = graph(conditioning_scale=torch.tensor(1.0), **given)
@@ -75,6 +81,8 @@ def controlnet(config: Mapping[str, Any], graph: Graph) -> Any:
         return tuple(residuals[:blocks]), tuple(residuals[blocks:]) or None
 
     if name != "ControlNetModel":
-        return standin(cls, own, of_transformer)
+        # FLUX's pipelines ask whether it looks at the picture itself (XLabs) or at its latents.
+        hint = True if own.get("conditioning_embedding_channels") else None
+        return standin(cls, own, of_transformer, input_hint_block=hint)
     times = timesteps(graph)
     return standin(cls, own, of_unet)

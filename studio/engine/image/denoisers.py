@@ -2,13 +2,15 @@
 
 A graph that a ControlNet may steer has its residuals as further inputs, after the usual ones and
 in diffusers' order: those on the way down and the middle one of a UNet, one for each block of a
-transformer. A ControlNet's graph has the same tensors as its outputs. What they are called does
-not matter; without a ControlNet they are given zeros.
+transformer, the single ones of FLUX last. A ControlNet's graph has its residuals as outputs, for
+a transformer often fewer, which are spread over the blocks here. What they are called does not
+matter; without a ControlNet they are given zeros.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -87,7 +89,7 @@ def unet(config: Mapping[str, Any], graph: Graph) -> Any:
         if down_block_additional_residuals is not None:
             residuals = [*down_block_additional_residuals, mid_block_additional_residual]
         predicted = graph(
-            rest=_residuals(graph, residuals, _unet_channels(own), 2),
+            rest=_residuals(graph, residuals, _unet_channels(own)),
             sample=sample,
             timestep=times(timestep, sample.shape[0]),
             encoder_hidden_states=encoder_hidden_states,
@@ -106,6 +108,7 @@ def unet(config: Mapping[str, Any], graph: Graph) -> Any:
 def transformer(config: Mapping[str, Any], graph: Graph) -> Any:
     """A transformer of TRANSFORMERS; `calls` as with `unet`."""
     import diffusers
+    import torch
     from diffusers.models.modeling_outputs import Transformer2DModelOutput
 
     cls = getattr(diffusers, transformer_class(config))
@@ -114,13 +117,27 @@ def transformer(config: Mapping[str, Any], graph: Graph) -> Any:
     names = list(inspect.signature(cls.forward).parameters)[1:]
     lists = ("block_controlnet_hidden_states", "controlnet_block_samples")
     singles = "controlnet_single_block_samples"
+    counts = (own["num_layers"], own.get("num_single_layers", 0))
+    patch = own["patch_size"]
+    whole = "Flux" in cls.__name__  # diffusers rounds there, and not for SD 3
 
     def forward(self: Any, *values: Any, return_dict: bool = True, **named: Any) -> Any:
         given = dict(zip(names, values, strict=False)) | named
-        found = [*next((given[n] for n in lists if given.get(n)), ()), *(given.get(singles) or ())]
         sample = given["hidden_states"]
-        zeros = [width] * len(graph.rest)
-        predicted = graph(rest=_residuals(graph, found or None, zeros, 0), **given)[0]
+        main = next((given[n] for n in lists if given.get(n)), ())
+        steered = bool(main or given.get(singles))
+        rest: list[torch.Tensor] = []
+        if steered or graph.rest:
+            # As large as what they are added to: exporters take sizes from either of the two.
+            tokens = sample[0, 0].numel() // patch**2 if sample.ndim == 4 else sample.shape[1]
+            nothing = (torch.zeros(sample.shape[0], tokens, width),)
+            again = bool(given.get("controlnet_blocks_repeat"))
+            rest = [
+                *_spread(main or nothing, counts[0], whole, again),
+                *_spread(given.get(singles) or nothing, counts[1], whole, again=False),
+            ]
+        _check_places(graph, rest, steered)
+        predicted = graph(rest=rest, **given)[0]
         predicted = predicted.to(sample.dtype)
         self.calls.append(Call(sample, float(given["timestep"].reshape(-1)[0]), predicted))
         return Transformer2DModelOutput(sample=predicted) if return_dict else (predicted,)
@@ -134,6 +151,14 @@ def transformer_class(config: Mapping[str, Any]) -> str:
     if name not in TRANSFORMERS:
         raise ValueError(f"transformer of class {name[:60]}")
     return name
+
+
+def _spread(samples: Sequence[Any], count: int, whole: bool, again: bool) -> list[Any]:
+    """A ControlNet's residuals over `count` blocks, each over its neighbours, or `again` and
+    again, as diffusers' transformers do it."""
+    each = count / len(samples)
+    each = math.ceil(each) if whole else each
+    return [samples[i % len(samples) if again else int(i / each)] for i in range(count)]
 
 
 def timesteps(graph: Graph) -> Any:
@@ -155,28 +180,36 @@ def timesteps(graph: Graph) -> Any:
 
 
 def _residuals(
-    graph: Graph, given: Sequence[Any] | None, channels: Sequence[int], sides: int
+    graph: Graph, given: Sequence[Any] | None, channels: Sequence[int]
 ) -> list[torch.Tensor]:
-    """A ControlNet's residuals for a graph, zeros where there are none; `sides` of a picture.
+    """A ControlNet's residuals for the graph of a UNet, zeros where there are none.
 
     Raises StudioError where the graph has no place for them.
     """
     import torch
 
-    if given is None:
-        if not graph.rest:
-            return []
-        shapes = [(1, c, *(1,) * sides) if sides else (1, 1, c) for c in channels]
-        given = [torch.zeros(s) for s in shapes]
-    if len(given) != len(graph.rest):
-        raise StudioError(
-            "This model has no place for what the ControlNet says."
-            if not graph.rest
-            else "The ControlNet is made for another kind of model.",
-            "Choose a ControlNet of the same kind, or a model in safetensors, or one that was"
-            " exported with inputs for a ControlNet.",
-        )
-    return list(given)
+    if given is None and not graph.rest:
+        return []
+    found = [torch.zeros(1, c, 1, 1) for c in channels] if given is None else list(given)
+    _check_places(graph, found, steered=given is not None)
+    return found
+
+
+def _check_places(graph: Graph, residuals: Sequence[Any], steered: bool) -> None:
+    """Raises StudioError where a graph does not take so many residuals."""
+    if len(residuals) == len(graph.rest):
+        return
+    raise StudioError(
+        "The ControlNet is made for another kind of model."
+        if graph.rest and steered
+        else "This model has no place for what a ControlNet says."
+        if steered
+        else "The parts of this model do not fit together: its graph takes other inputs.",
+        "Choose a ControlNet of the same kind, or a model that was exported with inputs for one;"
+        " Stable Diffusion and SDXL in safetensors take it as they are."
+        if steered
+        else "Install the model again, or choose another one.",
+    )
 
 
 def _unet_channels(config: Mapping[str, Any]) -> list[int]:

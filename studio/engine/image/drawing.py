@@ -115,6 +115,7 @@ class Drawing:
             return tensors
 
         self._say("drawing", 0, int(values["steps"]), start)
+        torch.manual_seed(seed)  # some pipelines draw a ControlNet's latents without a generator
         result = pipeline(
             prompt=said,
             generator=torch.Generator("cpu").manual_seed(seed),

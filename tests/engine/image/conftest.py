@@ -40,7 +40,7 @@ def make_job(tiny: Path, tmp_path: Path) -> MakeJob:
         refs = {} if picture is None else {"picture": InputRef(picture.name, "0" * 64)}
         recipe = Recipe("image", "image.diffusion", model.name, seed, chosen, refs)
         files = {} if picture is None else {"picture": picture}
-        return Job(f"job{made}", recipe, folder, model, files, DeviceChoice("cpu", 1))
+        return Job(f"job{made}", recipe, folder, model, files, device=DeviceChoice("cpu", 1))
 
     return make
 
@@ -63,12 +63,12 @@ def copy(tiny: Path, tmp_path: Path) -> Path:
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a tiny model of one of tiny_kinds.KINDS, or of what is laid over it."""
     base, kept = tmp_path_factory.mktemp("kinds"), tmp_path_factory.mktemp("graphs")
-    laid = {"controlnet": "controlnet", "controlnet_xl": "controlnet", "taesd": "preview"}
 
     def folder(kind: str) -> Path:
         if not (base / kind).exists():
-            if kind in laid:
-                tiny_kinds.write(laid[kind], kind, base / kind, kept)
+            if kind not in tiny_kinds.KINDS:
+                part = "preview" if kind == "taesd" else "controlnet"
+                tiny_kinds.write(part, kind, base / kind, kept)
             else:
                 tiny_kinds.make(kind, base / kind, kept)
         return base / kind
@@ -86,6 +86,7 @@ def make_kind(kinds: Callable[[str], Path], tmp_path: Path) -> MakeKind:
         *,
         model: Path | None = None,
         inputs: dict[str, Path] | None = None,
+        steered: bool = False,
         **values: Value,
     ) -> Job:
         nonlocal made
@@ -96,8 +97,9 @@ def make_kind(kinds: Callable[[str], Path], tmp_path: Path) -> MakeKind:
         chosen |= values
         refs = {n: InputRef(p.name, "0" * 64) for n, p in (inputs or {}).items()}
         recipe = Recipe("image", "image.diffusion", kind, 7, chosen, refs)
-        steer = kinds("controlnet_xl" if kind == "xl" else "controlnet")
-        extras = {"steer": steer, "small": kinds("taesd")}
+        extras = {"small": kinds("taesd")}
+        if "control_picture" in (inputs or {}) or steered:
+            extras["steer"] = kinds(tiny_kinds.CONTROLNETS.get(kind, "controlnet"))
         return Job(
             f"kind{made}",
             recipe,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import shutil
 import string
@@ -67,6 +68,8 @@ KINDS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     ),
 }
 """What model_index.json names, the modules that are its parts, and its scheduler."""
+CONTROLNETS = {"xl": "controlnet_xl", "sd3": "controlnet_sd3", "flux": "controlnet_flux"}
+"""The ControlNet that a kind takes, where it is not `controlnet`."""
 
 
 def _unet(**changes: Any) -> Any:
@@ -198,14 +201,40 @@ def _sd3() -> Any:
 
 
 def _controlnet(unet: str) -> Any:
-    import torch
     from diffusers.models.controlnets.controlnet import ControlNetModel
 
-    module = ControlNetModel.from_unet(
-        tiny(unet), conditioning_embedding_out_channels=(8, 16), load_weights_from_unet=False
+    return _speaking(
+        ControlNetModel.from_unet(
+            tiny(unet), conditioning_embedding_out_channels=(8, 16), load_weights_from_unet=False
+        )
     )
+
+
+def _controlnet_sd3() -> Any:
+    from diffusers.models.controlnets.controlnet_sd3 import SD3ControlNetModel
+
+    known = inspect.signature(SD3ControlNetModel.__init__).parameters
+    own = {k: v for k, v in tiny("sd3").config.items() if k in known}
+    # Half as many blocks as the transformer has: each speaks to two.
+    return _speaking(SD3ControlNetModel(**{**own, "num_layers": 1}))
+
+
+def _controlnet_flux() -> Any:
+    from diffusers.models.controlnets.controlnet_flux import FluxControlNetModel
+
+    known = inspect.signature(FluxControlNetModel.__init__).parameters
+    own = {k: v for k, v in tiny("flux").config.items() if k in known}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what it imports is moving
+        return _speaking(FluxControlNetModel(**own))
+
+
+def _speaking(module: Any) -> Any:
+    """A ControlNet that starts by saying nothing would prove nothing."""
+    import torch
+
     for parameter in module.parameters():
-        if not parameter.abs().sum():  # one that says nothing would prove nothing
+        if not parameter.abs().sum():
             torch.nn.init.normal_(parameter, std=0.2)
     return module
 
@@ -226,6 +255,8 @@ MAKERS: dict[str, Any] = {
     "sd3": _sd3,
     "controlnet": lambda: _controlnet("unet"),
     "controlnet_xl": lambda: _controlnet("unet_xl"),
+    "controlnet_sd3": _controlnet_sd3,
+    "controlnet_flux": _controlnet_flux,
 }
 
 
@@ -236,7 +267,7 @@ def tiny(name: str) -> Any:
 
     torch.manual_seed(sum(map(ord, name)))
     module = MAKERS[name]().eval()
-    if name.startswith(("flux", "sd3")):
+    if name.startswith(("flux", "sd3", "controlnet_flux", "controlnet_sd3")):
         for parameter in module.parameters():  # as wide as trained ones: the words must count
             if parameter.ndim > 1:
                 torch.nn.init.normal_(parameter, std=0.15)
@@ -271,35 +302,85 @@ def write(part: str, name: str, folder: Path, kept: Path) -> None:
 
 
 def export(part: str, name: str, path: Path) -> None:
-    """One of MAKERS as an ONNX graph, UNets of models that know ControlNets with their inputs."""
+    """One of MAKERS as an ONNX graph, those that a ControlNet may steer with its inputs."""
     import torch
 
     from studio.engine.image import architectures
 
-    residuals = name in ("unet", "unet_xl")
-    made = architectures.of_config(part, config_of(name), residuals=residuals)
-    wrapped: Any = made.build().eval()
-    wrapped.inner.load_state_dict(tiny(name).state_dict())
+    known, transformer = name in ("unet", "unet_xl"), name in ("sd3", "flux")
+    steering = name in ("controlnet_sd3", "controlnet_flux")
+    base = name.removeprefix("controlnet_") if steering else name
+    wrapped: Any
+    made = architectures.of_config(
+        "transformer" if steering else part, config_of(base), residuals=known
+    )
+    if transformer or steering:
+        wrapped, shapes = _steered(name, dict(zip(made.inputs, made.example(), strict=True)))
+        own = {**made.dynamic, "controlnet_cond": made.dynamic["hidden_states"]}
+        dims = {n: dict(own.get(n, {0: f"{n}_batch", 1: f"{n}_tokens"})) for n in shapes}
+    else:
+        wrapped = made.build().eval()
+        wrapped.inner.load_state_dict(tiny(name).state_dict())
+        shapes = dict(zip(made.inputs, made.example(), strict=True))
+        dims = {n: dict(made.dynamic.get(n, {})) for n in made.inputs}
     dynamo = made.exporter == "dynamo"
-    dims = {n: dict(made.dynamic.get(n, {})) for n in made.inputs}
-    shapes = tuple(dict.fromkeys(dims[n], torch.export.Dim.DYNAMIC) for n in made.inputs)
-    how: dict[str, Any] = {"dynamic_shapes": (shapes,)} if dynamo else {"dynamic_axes": dims}
+    free = tuple(dict.fromkeys(dims[n], torch.export.Dim.DYNAMIC) for n in shapes)
+    how: dict[str, Any] = {"dynamic_shapes": (free,)} if dynamo else {"dynamic_axes": dims}
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporters say much
         torch.onnx.export(
             wrapped,
-            made.example(),
+            tuple(shapes.values()),
             str(path),
             dynamo=dynamo,
             verbose=False,
             optimize=False,
             opset_version=18,
-            input_names=list(made.inputs),
-            output_names=list(made.outputs),
+            input_names=list(shapes),
+            output_names=None if transformer or steering else list(made.outputs),
             external_data=False,
             **how,
         )
+
+
+def _steered(name: str, shapes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A transformer with one further input a block, or a ControlNet for one; with its inputs."""
+    import torch
+
+    module, config = tiny(name), tiny(name).config
+    width = config.num_attention_heads * config.attention_head_dim
+    blocks = config.num_layers
+    patches = shapes["hidden_states"]
+    if name == "sd3":
+        tokens = patches.shape[2] * patches.shape[3] // config.patch_size**2
+    else:
+        tokens = patches.shape[1]
+    more: dict[str, Any] = {"controlnet_cond": torch.rand_like(patches)}
+    if not name.startswith("controlnet"):
+        count = blocks + config.get("num_single_layers", 0)
+        more = {f"residual_{i}": torch.rand(2, tokens, width) for i in range(count)}
+    inputs = {**shapes, **more}
+
+    class Steered(torch.nn.Module):
+        """The module behind a function of tensors in a fixed order."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = module
+
+        def forward(self, *tensors: torch.Tensor) -> Any:
+            given: dict[str, Any] = dict(zip(inputs, tensors, strict=True))
+            residuals = [given.pop(n) for n in more if n.startswith("residual")]
+            if name == "sd3":
+                given["block_controlnet_hidden_states"] = residuals
+            elif name == "flux":
+                given["controlnet_block_samples"] = residuals[:blocks]
+                given["controlnet_single_block_samples"] = residuals[blocks:]
+            found = self.inner(**given, return_dict=False)
+            return [f for group in found for f in group] if not residuals else found[0]
+
+    return Steered().eval(), inputs
 
 
 def make(kind: str, folder: Path, kept: Path) -> Path:
