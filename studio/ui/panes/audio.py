@@ -46,6 +46,9 @@ class AudioPane(CreatePane):
         return self.tr("Compose")
 
     def idle_words(self) -> str:
+        spec = self.chooser.spec
+        if spec is not None and not spec.examples:
+            return super().idle_words()
         return self.tr("Choose above, or begin with one of these.")
 
     def build_result(self) -> QWidget:

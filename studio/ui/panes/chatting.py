@@ -112,6 +112,7 @@ class ChattingPane(CreatePane):
 
         Only from one sort to the other, and while nothing is shown: else the form stays.
         """
+        super().model_chosen()
         offer, before = self.chooser.offer, self._told_stories
         self._told_stories = offer.starter if offer is not None else None
         spec = self.chooser.spec

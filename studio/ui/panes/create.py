@@ -72,8 +72,16 @@ class CreatePane(ModelledPane):
     # What a subclass is asked
 
     def idle_words(self) -> str:
-        """What stands above the examples."""
-        raise NotImplementedError
+        """What stands above the examples, if there are any."""
+        spec = self.chooser.spec
+        if spec is not None and spec.control("prompt") is None:
+            return self.tr("Choose above what goes in, and begin.")
+        if spec is not None and not spec.examples:
+            return self.tr("Write a wish above.")
+        return self.tr("Write a wish above, or begin with one of these.")
+
+    def model_chosen(self) -> None:
+        self._tell()
 
     def live_begin(self, job: JobView) -> None:
         """A job begins: have the live view empty."""

@@ -32,6 +32,8 @@ from studio.ui.widgets.picturegrid import PictureGrid
 from studio.ui.widgets.savemenu import SaveMenu
 
 UPSCALE, BACKGROUND = "image.upscale", "image.background"
+NAME = 200
+"""Characters of a picture's name."""
 GUIDE = "control_picture"
 """The input of a ControlNet."""
 
@@ -48,9 +50,6 @@ class ImagePane(CreatePane):
 
     def make_words(self) -> str:
         return self.tr("Draw")
-
-    def idle_words(self) -> str:
-        return self.tr("Write a wish above, or begin with one of these.")
 
     def build_result(self) -> QWidget:
         self.canvas = Canvas()
@@ -337,7 +336,10 @@ class ImagePane(CreatePane):
             return
         offer = next(iter(self.stock.of(family)), None)
         name = self._input(offer)
-        if name is not None and self.make_by(family, {name: item.main}, {}):
+        # There the prompt is only what the picture is called.
+        named = offer is not None and offer.spec.control("prompt") is not None
+        values = {"prompt": item.title[:NAME]} if named else {}
+        if name is not None and self.make_by(family, {name: item.main}, values):
             return
         show = (self.tr("Open Models"), lambda: self.studio.show_page.emit("models"))
         self.studio.notices.show(message, hint, kind="info", actions=[show])

@@ -66,7 +66,7 @@ class TextPane(ChattingPane):
             return self.tr("This model only tells stories. Add a chat model on the Models page.")
         if self.chatting:
             return self.tr("Say something below, and the model answers.")
-        return self.tr("Write a wish above, or begin with one of these.")
+        return super().idle_words()
 
     def build_result(self) -> QWidget:
         self.live = TextView()

@@ -169,6 +169,9 @@ class TextView(QTextEdit):
         )
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        clicked = event.reason() == QContextMenuEvent.Reason.Mouse
+        if clicked and not self.textCursor().hasSelection():
+            self.setTextCursor(self.cursorForPosition(event.pos()))  # the word that is meant
         menu = self.createStandardContextMenu()
         menu.setObjectName("text-menu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
