@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 import zipfile
 from collections.abc import Callable, Mapping
@@ -149,30 +150,71 @@ def open_bound(
     architecture: Architecture,
     weights: Mapping[str, npt.NDArray[Any]],
     told: Callable[[float], None] | None = None,
-    watch: Callable[[Any], None] | None = None,
 ) -> ort.InferenceSession:
     """A session of the architecture's graph with these weights, on the job's device.
 
     The weights are converted to the graph's types; more of them than the graph has do no harm.
-    `told` hears how much is done (0 to 1), also while nothing is: what it raises ends the
-    loading. `watch` as for `open_session`. Raises StudioError naming the part where a weight is
-    missing or of another shape.
+    `told` hears how much is done (0 to 1), every 0.1 s: what it raises ends the loading. Raises
+    StudioError naming the part where a weight is missing or of another shape.
     """
     import onnxruntime as ort
 
     heard = told or (lambda fraction: None)
     path = ensure(architecture, job, lambda fraction: heard(EXPORTING * fraction))
     try:
+        while bench.given_up:
+            heard(EXPORTING)
+            bench.given_up[0].join(BEAT)
+            if not bench.given_up[0].is_alive():
+                del bench.given_up[0]
         listed = json.loads((path.parent / WEIGHTS).read_text("utf-8"))
         found = _fitted(architecture, listed, weights, device.threads(job.device), heard)
         # ONNX Runtime copies them into memory of its own, so that ours is free again at the end.
         bound = {n: ort.OrtValue.ortvalue_from_numpy(array) for n, array in found.items()}
         heard(0.9)
-        session = open_session(job, path, bench, bound, watch)
+        session = _opened(job, path, bench, bound, lambda: heard(0.9))
     finally:
         discard(path, job)
     heard(1.0)
     return session
+
+
+def _opened(
+    job: Job,
+    path: Path,
+    bench: Workbench,
+    bound: Mapping[str, ort.OrtValue],
+    heard: Callable[[], None],
+) -> ort.InferenceSession:
+    """A session, opened in a thread while `heard` is called; what it raises ends the opening."""
+    options: list[Any] = []
+    made: list[ort.InferenceSession | BaseException] = []
+    unwanted = threading.Event()
+
+    def work() -> None:
+        try:
+            made.append(open_session(job, path, bench, bound, options.append))
+        except BaseException as error:  # carried to whoever waits
+            made.append(error)
+        if unwanted.is_set():
+            made.clear()
+
+    thread = threading.Thread(target=work, name="opening", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            heard()
+            thread.join(BEAT)
+    except BaseException:
+        # It hears this before it copies the weights, and not while it does: nobody waits for it.
+        unwanted.set()
+        bench.given_up.append(thread)
+        for each in options:
+            each.set_load_cancellation_flag(True)
+        raise
+    if isinstance(made[0], BaseException):
+        raise made[0]
+    return made[0]
 
 
 def _fitted(

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar, cast
 
 from studio.core.errors import StudioError
@@ -35,6 +36,8 @@ class Workbench:
         """The execution provider really in use by the last model taken; families set it."""
         self.note = ""
         """A sentence for the person on how the job runs; the engine tells it at the end."""
+        self.given_up: list[Thread] = []
+        """Loading that was stopped and still ends by itself: nothing large begins before it has."""
         self._free = free
         self._held: OrderedDict[Hashable, _Held] = OrderedDict()
 

@@ -179,8 +179,28 @@ def test_an_export_is_stopped_at_once(tmp_path: Path) -> None:
     assert not list((tmp_path / "graphs").iterdir())
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.7, 0.9])
+def test_loading_is_stopped_wherever_it_is(job: Job, share: float) -> None:
+    class StopError(Exception):
+        pass
+
+    def told(fraction: float) -> None:
+        if fraction >= share:
+            raise StopError
+
+    state = {k: v.numpy() for k, v in Gpt2().model.state_dict().items()}
+    bench = Workbench()
+    with pytest.raises(StopError):
+        open_bound(job, bench, GPT2, state, told)
+    heard: list[float] = []
+    open_bound(job, bench, GPT2, state, heard.append)
+    assert not bench.given_up
+    assert heard == sorted(heard)
+    assert heard[-1] == 1.0
+
+
 def test_a_part_that_cannot_be_built_is_told(tmp_path: Path) -> None:
-    broken = dataclasses.replace(GPT2, build=functools.partial(int, "no number"))
+    broken = dataclasses.replace(GPT2, build=functools.partial(torch.nn.Linear, -1, -2))
     with pytest.raises(StudioError, match="gpt2"):
         ensure(broken, tmp_path)
 
