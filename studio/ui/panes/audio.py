@@ -27,6 +27,8 @@ from studio.ui.widgets.savemenu import SaveMenu
 from studio.ui.widgets.transport import Transport
 from studio.ui.widgets.waveform import Waveform
 
+SPEECH = "audio.speech"
+"""The family that reads aloud."""
 PLAYABLE = (".wav", ".flac")
 SOON_MS = 700
 """After the window stands; loading QtMultimedia then is noticed by nobody."""
@@ -43,7 +45,9 @@ class AudioPane(CreatePane):
         return self.tr("Sound")
 
     def make_words(self) -> str:
-        return self.tr("Compose")
+        spec = self.chooser.spec
+        speaks = spec is not None and spec.id == SPEECH
+        return self.tr("Speak") if speaks else self.tr("Compose")
 
     def idle_words(self) -> str:
         spec = self.chooser.spec

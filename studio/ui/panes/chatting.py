@@ -79,6 +79,13 @@ class ChattingPane(CreatePane):
         if self.submit(values, self.composer.seed.value(), files, keep=True):
             self.composer.prompt.set_text("")
 
+    def stop(self) -> None:
+        """Stop the answer; where there is none, leave an earlier turn as it was."""
+        if self.talk.editing and not self.busy:
+            self.talk.end_edit()
+        else:
+            super().stop()
+
     def clear(self) -> None:
         """A new chat keeps the settings of the last one."""
         if not self.chatting:
@@ -113,6 +120,8 @@ class ChattingPane(CreatePane):
         Only from one sort to the other, and while nothing is shown: else the form stays.
         """
         super().model_chosen()
+        if self.chatting:
+            self.composer.set_make(self.tr("Send"), "send")
         offer, before = self.chooser.offer, self._told_stories
         self._told_stories = offer.starter if offer is not None else None
         spec = self.chooser.spec

@@ -81,6 +81,7 @@ class CreatePane(ModelledPane):
         return self.tr("Write a wish above, or begin with one of these.")
 
     def model_chosen(self) -> None:
+        self.composer.set_make(self.make_words())
         self._tell()
 
     def live_begin(self, job: JobView) -> None:

@@ -31,7 +31,7 @@ from studio.ui.widgets.painter import Painter
 from studio.ui.widgets.picturegrid import PictureGrid
 from studio.ui.widgets.savemenu import SaveMenu
 
-UPSCALE, BACKGROUND = "image.upscale", "image.background"
+UPSCALE, BACKGROUND, MAP = "image.upscale", "image.background", "image.map"
 NAME = 200
 """Characters of a picture's name."""
 GUIDE = "control_picture"
@@ -49,7 +49,13 @@ class ImagePane(CreatePane):
         return self.tr("Picture")
 
     def make_words(self) -> str:
-        return self.tr("Draw")
+        spec = self.chooser.spec
+        words = {
+            UPSCALE: self.tr("Make larger"),
+            BACKGROUND: self.tr("Cut out"),
+            MAP: self.tr("Make the map"),
+        }
+        return words.get(spec.id if spec is not None else "", self.tr("Draw"))
 
     def build_result(self) -> QWidget:
         self.canvas = Canvas()

@@ -30,9 +30,10 @@ from studio.ui.conversation import Turn, asked, is_chat
 from studio.ui.draft import Draft, DraftFile, keep_draft
 from studio.ui.engine import JobView
 from studio.ui.filefields import DOCUMENTS
+from studio.ui.panes.audio import SPEECH
 from studio.ui.panes.chatting import ChattingPane
 from studio.ui.panes.tasks import Tasks
-from studio.ui.panes.wording import Wording
+from studio.ui.panes.wording import FILL, REWRITE, Wording
 from studio.ui.stock import look
 from studio.ui.studio import Handover
 from studio.ui.widgets.buttons import Well, menu_tool, quiet, tool
@@ -41,8 +42,6 @@ from studio.ui.widgets.textview import TextView
 
 PAUSE_MS = 1000
 """After the last key, what was typed is written to the disk."""
-SPEECH = "audio.speech"
-"""The family that reads aloud."""
 START = "start"
 """The setting by which a family goes on from a text."""
 
@@ -58,7 +57,9 @@ class TextPane(ChattingPane):
         return self.tr("Text")
 
     def make_words(self) -> str:
-        return self.tr("Write")
+        spec = self.chooser.spec
+        words = {FILL: self.tr("Fill in"), REWRITE: self.tr("Rewrite")}
+        return words.get(spec.id if spec is not None else "", self.tr("Write"))
 
     def idle_words(self) -> str:
         offer = self.chooser.offer
