@@ -114,6 +114,9 @@ def stage(
     try:
         _bring(plan.files, folder, told, cancelled)
         _write_texts(staged)
+    except OSError as error:
+        staged.drop()
+        raise cannot_write(folder, error) from error
     except BaseException:
         staged.drop()
         raise

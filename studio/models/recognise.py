@@ -14,7 +14,7 @@ from studio.models import checkpoints, onegraph
 from studio.models.card import MAX_CARD, Card
 from studio.models.facts import facts_of, kind_of, layout_of, role_of
 from studio.models.headers import ARCHIVES, disguise
-from studio.models.inspect import INDEXES, PICKLED, WEIGHTS, Look, is_kokoro, look
+from studio.models.inspect import INDEXES, PICKLED, WEIGHTS, Look, is_kokoro, look, lora_file
 from studio.models.plan import Plan, Taken, fingerprint, model_id
 
 MAX_FILES = 5_000
@@ -307,6 +307,8 @@ def _sort(name: str, seen: Look, facts: Mapping[str, str]) -> tuple[str, str, tu
     architecture = facts.get("architecture", "")
     role = role_of(seen)
     if role == "lora":
+        if not lora_file(seen):
+            raise refused(name, "there is no LoRA among its files", "Choose the LoRA's own file.")
         base = checkpoints.BASES.get(facts.get("base", ""), "")
         if facts.get("base") == "text":
             raise refused(
@@ -320,6 +322,10 @@ def _sort(name: str, seen: Look, facts: Mapping[str, str]) -> tuple[str, str, tu
     if role == "vocoder":
         return _SAID["hifigan"], "", ()
     if layout == "genai":
+        if "genai" not in facts:
+            raise refused(
+                name, "its genai_config.json does not say what it is", "Get the model again."
+            )
         return f"Language model ({facts.get('genai', 'genai')}) for onnxruntime-genai", "", ()
     if layout == "piper":
         return "Piper voice", "", ()
@@ -332,6 +338,8 @@ def _sort(name: str, seen: Look, facts: Mapping[str, str]) -> tuple[str, str, tu
                 f"it is only one part of a model ({architecture})",
                 "Add the whole folder, the one with model_index.json in it.",
             )
+        if not seen.pipeline:
+            raise refused(name, "its model_index.json names no pipeline", "Get the model again.")
         parts = "safetensors" if seen.headers else "ONNX"
         makes = "audio" if kind_of(seen) == "audio" else "image"
         what = f"{facts.get('pipeline', '').removesuffix('Pipeline')} pipeline with {parts} parts"
