@@ -46,7 +46,7 @@ SPEC = FamilySpec(
     models="T5, Flan-T5, mT5 and BART as safetensors or in the layout of transformers.js",
     proved=(
         "scores and greedy texts of small models of each architecture with random weights equal "
-        "those of transformers within 1e-4"
+        "those of transformers within 1e-4; graphs of Flan-T5 and BART, merged and in two"
     ),
     outputs=(".md",),
     controls=(

@@ -46,6 +46,11 @@ class _T5:
         gated = kind.startswith("gated-")
         act = kind.removeprefix("gated-")
         below = config.whole("num_layers", default=6, most=1000)
+        kinds = config.whole("relative_attention_num_buckets", default=32)
+        distance = config.whole("relative_attention_max_distance", default=128)
+        # Half of the buckets, in an encoder a quarter, are for one position each.
+        if kinds < 4 or distance <= kinds // 2:
+            raise config.unfit("its relative positions do not fit their buckets")
         return cls(
             width=config.whole("d_model"),
             inner=config.whole("d_ff"),
@@ -58,8 +63,8 @@ class _T5:
             gated=gated,
             # What its authors call gelu is the approximation.
             act="gelu_new" if gated and act == "gelu" else act,
-            buckets=config.whole("relative_attention_num_buckets", default=32),
-            distance=config.whole("relative_attention_max_distance", default=128),
+            buckets=kinds,
+            distance=distance,
         )
 
 
