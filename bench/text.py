@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench import llama, report
+from studio.core.controls import Value
 from studio.core.messages import TextPreview
 from studio.core.recipe import DeviceChoice, Job, Recipe
 from studio.engine.workbench import Workbench
@@ -39,11 +40,10 @@ SHAPES: dict[str, dict[str, int]] = {
 def make(folder: Path, shape: dict[str, int]) -> tuple[Path, Path]:
     """The same random model twice: for transformers (safetensors) and for the engine (int4)."""
     import torch
-    from onnxruntime_genai.models.builder import create_model, parse_extra_options
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from studio.engine.convert import text_genai
+    from studio.engine.convert import genai_build
 
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -58,8 +58,7 @@ def make(folder: Path, shape: dict[str, int]) -> tuple[Path, Path]:
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="t1", eos_token="t2", unk_token="t0"
     ).save_pretrained(peer)
-    where = ("", str(peer), str(ours), "int4", "cpu", str(folder / "cache"))
-    create_model(*where, **parse_extra_options(*where, text_genai.options("int4")))
+    genai_build.build(peer, ours, "int4", "cpu")
     return peer, ours
 
 
@@ -94,8 +93,8 @@ def second_turn(folder: Path) -> tuple[float, float]:
     question = " ".join(f"t{i}" for i in rng.integers(3, 4000, HISTORY))
 
     def ask(bench: Workbench, history: list[dict[str, str]], prompt: str) -> tuple[float, str]:
-        values = {
-            "kind": "chat", "prompt": prompt, "history": json.dumps(history), "length": 10,
+        values: dict[str, Value] = {
+            "kind": "chat", "prompt": prompt, "history": json.dumps(history), "max_tokens": 16,
             "temperature": 0.0,
         }  # fmt: skip
         first, words = 0.0, ""
