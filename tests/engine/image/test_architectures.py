@@ -16,7 +16,7 @@ from studio.core.errors import StudioError
 from studio.core.recipe import DeviceChoice, Job, Recipe
 from studio.engine import graphs
 from studio.engine.graphs import open_bound
-from studio.engine.image import layout, modules, published, shipped
+from studio.engine.image import kinds, layout, modules, published, shipped
 from studio.engine.image.architectures import architecture_of, of_config
 from studio.engine.workbench import Workbench
 
@@ -238,7 +238,7 @@ def test_a_shipped_graph_is_taken_as_it_is(cache: Path) -> None:
 def test_nonsense_in_a_configuration_is_told(odd: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "unet").mkdir()
     (tmp_path / "unet" / "config.json").write_text(json.dumps(UNET | odd))
-    kind = layout.KINDS["StableDiffusionPipeline"]
+    kind = kinds.KINDS["StableDiffusionPipeline"]
     found = layout.Layout(tmp_path, "StableDiffusionPipeline", kind, {}, {})
     with pytest.raises(StudioError):
         graphs.ensure(architecture_of(found, "unet"), tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,12 @@ from safetensors.torch import save_file
 
 from studio.core.errors import StudioError
 from studio.core.messages import Convert, Progress
+from studio.core.recipe import DeviceChoice, Job, Recipe
 from studio.engine.convert import image_graphs
+from studio.engine.graphs import open_bound
 from studio.engine.image import layout, ldm, modules, single_file
-from studio.engine.image.architectures import of_config
+from studio.engine.image.architectures import architecture_of, of_config, weights
+from studio.engine.workbench import Workbench
 from tests.engine.image.test_architectures import CLIP, UNET, VAE, XL, randomized
 
 START = "model.diffusion_model.input_blocks.0.0.weight"
@@ -188,3 +192,31 @@ def test_a_part_of_a_checkpoint_has_the_weights_of_the_module(
     assert set(got) == set(state)
     for name, value in state.items():
         assert np.array_equal(got[name].astype(np.float32), value.float().numpy()), name
+
+
+def test_a_folder_with_one_checkpoint_runs_as_one_of_diffusers(tmp_path: Path) -> None:
+    parts = {"unet": UNET, "vae": VAE, "text_encoder": CLIP}
+    tensors: dict[str, torch.Tensor] = {}
+    states: dict[str, dict[str, torch.Tensor]] = {}
+    for part, config in parts.items():
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text(json.dumps(config))
+        module = randomized(of_config("vae_decoder" if part == "vae" else part, config).build)
+        state = {k.removeprefix(modules.PREFIX): v for k, v in module.state_dict().items()}
+        states[part] = state
+        tensors |= {n: v.contiguous() for n, v in ldm_tensors(part, state)}
+    (tmp_path / "tokenizer").mkdir()
+    (tmp_path / "scheduler").mkdir()
+    (tmp_path / "scheduler" / "scheduler_config.json").write_text("{}")
+    index = {"_class_name": "StableDiffusionPipeline"}
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    save_file(tensors, tmp_path / "any.safetensors")
+    found = layout.read(tmp_path)
+    recipe = Recipe("image", "image.diffusion", "any", 1)
+    job = Job("1", recipe, tmp_path, tmp_path, device=DeviceChoice("cpu", 1), cache=tmp_path / "c")
+    for part in ("unet", "vae_decoder", "vae_encoder", "text_encoder"):
+        mapped = weights(found, part)
+        state = states["vae" if part.startswith("vae") else part]
+        assert all(np.array_equal(mapped[n], v.numpy()) for n, v in state.items())
+        session = open_bound(job, Workbench(), architecture_of(found, part), mapped)
+        assert session.get_outputs()
