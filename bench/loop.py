@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,15 +80,26 @@ def engine(
     return writing, reading, state.logits.copy()
 
 
+def _best(rates: Sequence[tuple[float, float, *tuple[object, ...]]]) -> tuple[float, float]:
+    return max(r[0] for r in rates), max(r[1] for r in rates)
+
+
 def main() -> None:
     rng = np.random.default_rng(0)
     prompt, long = (rng.integers(3, VOCABULARY, n).tolist() for n in (PROMPT, LONG))
     for kind, name in (("gpt2", "GPT-2 124M"), ("neox", "GPT-NeoX 160M")):
         with tempfile.TemporaryDirectory() as folder:
             path = make(kind, Path(folder))
-            ours = {p: engine(path, p, prompt, long) for p in ("full", "int8")}
-            peers = {d: transformers(path, d, prompt, long) for d in ("float32", "bfloat16")}
-        full, eight = ours["full"][2], ours["int8"][2]
+            # By turns, and the best of each: the machine is not as free at one time as at another.
+            turns = [
+                (
+                    {p: engine(path, p, prompt, long) for p in ("full", "int8")},
+                    {d: transformers(path, d, prompt, long) for d in ("float32", "bfloat16")},
+                )
+                for _ in range(2)
+            ]
+        ours, peers = ({k: _best([t[i][k] for t in turns]) for k in turns[0][i]} for i in (0, 1))
+        full, eight = turns[0][0]["full"][2], turns[0][0]["int8"][2]
         away = float(np.abs(full - eight).max() / full.std())
         for precision, label in (("full", "fp32"), ("int8", "int8")):
             for at, what in ((0, "writing"), (1, "reading 512")):

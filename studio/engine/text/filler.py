@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import onnxruntime as ort
 
+WINDOW = 128
+"""Tokens around a blank that are read at most: more take longer and change little."""
+
 _OWN = "blanks"
 """The input by which a graph of ours is known."""
 
@@ -82,15 +85,16 @@ class Loaded:
         return result
 
     def _ids(self, before: str, after: str, size: int) -> list[int]:
-        """The text with its blank in tokens, and as much around it as the model takes."""
+        """The text with its blank in tokens, and no more around it than is read."""
+        most = min(self.context, WINDOW)
         clean = self.tokenizer.without_markers
         ids = self.tokenizer.encode(clean(before) + self.mask * size + clean(after), special=True)
-        if len(ids) <= self.context:
+        if len(ids) <= most:
             return ids
         frame = self.tokenizer.encode("", special=True)
         head, tail = frame[: len(frame) // 2], frame[len(frame) // 2 :]
         inner = ids[len(head) : len(ids) - len(tail)]
-        room = self.context - len(frame)
+        room = most - len(frame)
         place = inner.index(self.mask_id) if self.mask_id in inner else 0
         start = max(0, min(place - room // 2, len(inner) - room))
         return [*head, *inner[start : start + room], *tail]

@@ -75,8 +75,8 @@ SPEC = FamilySpec(
     ),
 )
 
-_FIRST_PIECES = 12
-"""The most probable beginnings that are tried with a second piece."""
+_FIRST_PIECES = 5
+"""The most probable beginnings that are tried with a second piece; each reads the text again."""
 _A_WORD = re.compile(r"\w(?:[\w'’.-]*\w)?")
 _LOADED, _FILLED = 0.3, 0.95
 
@@ -157,7 +157,7 @@ def suggest(
             break
         second = yield from loaded.scores(before, after, (int(head),), 2)
         ends = _chances(second[0], loaded.endings)
-        for end in np.argsort(-ends, kind="stable")[:3]:
+        for end in np.argsort(-ends, kind="stable")[:4]:
             if ends[end] > 0:
                 guesses.append(((int(head), int(end)), float(first[head] * ends[end])))
     guesses.sort(key=lambda g: -g[1])
