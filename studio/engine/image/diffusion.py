@@ -16,9 +16,10 @@ from studio.core.controls import (
 from studio.core.family import Example, FamilySpec
 from studio.core.messages import Step
 from studio.core.recipe import Job
-from studio.engine.image import handover, pipelines, schedulers
+from studio.engine.image import handover, schedulers
 from studio.engine.image.drawing import Drawing
 from studio.engine.image.kinds import KINDS
+from studio.engine.image.loaded import libraries
 from studio.engine.workbench import Workbench
 
 STYLES = (
@@ -217,8 +218,10 @@ SPEC = FamilySpec(
     ),
     needs=("model_index.json", "scheduler/scheduler_config.json"),
     where={"layout": ("diffusers",), "pipeline": tuple(KINDS)},
-    models="",
-    proved="",
+    models="Stable Diffusion 1.5, 2.1 and XL with their Turbo, LCM and inpainting forms, Stable"
+    " Diffusion 3, FLUX.1 dev, schnell and Fill; ControlNets for all but LCM and Fill; LoRAs",
+    proved="pictures of each of diffusers' pipelines against torch at the same seed, within 1e-4, on"
+    " tiny models of the published classes with random weights; the starter model as it is",
     outputs=(".png",),
     examples=(
         Example("A red apple", {"prompt": "red apple", "style": "3d"}),
@@ -230,7 +233,7 @@ SPEC = FamilySpec(
 
 def warm() -> None:
     """Import what `run` will need."""
-    pipelines.libraries()
+    libraries()
 
 
 def run(job: Job, bench: Workbench) -> Generator[Step, None, None]:

@@ -16,6 +16,7 @@ from studio.core.messages import ImagePreview, Output, Phase, Progress, Step
 from studio.core.recipe import Job
 from studio.core.record import Record
 from studio.engine.image import layout, pictures, pipelines, previews, prompt, wishes
+from studio.engine.image.loaded import Model, libraries
 from studio.engine.image.wishes import Wish
 from studio.engine.workbench import Workbench
 
@@ -31,7 +32,7 @@ class Drawing:
     def __init__(self, job: Job, bench: Workbench, controls: Sequence[AnyControl]) -> None:
         self._job, self._bench = job, bench
         self._values = complete(controls, job.recipe.values)
-        self._model: pipelines.Model | None = None
+        self._model: Model | None = None
         self._controlnet: Any = None
         self._small: Any = None
         self._halted = False
@@ -55,7 +56,7 @@ class Drawing:
         self._say("starting", 0, 1, 0.0)
         found = layout.read(self._job.model)
         wish = wishes.read(self._job, self._values, found)
-        pipelines.libraries()
+        libraries()
         import torch
 
         self._say("loading", 0, 1, 0.0)
@@ -71,7 +72,7 @@ class Drawing:
         for number in range(wish.count):
             self._draw(model, wish, number)
 
-    def _load(self, wish: Wish, found: layout.Layout) -> pipelines.Model:
+    def _load(self, wish: Wish, found: layout.Layout) -> Model:
         """The model, with what the wish needs besides."""
         job, bench = self._job, self._bench
         model = pipelines.load(
@@ -86,7 +87,7 @@ class Drawing:
         self._small = pipelines.open_preview(job, bench, model, wish.preview)
         return model
 
-    def _draw(self, model: pipelines.Model, wish: Wish, number: int) -> None:
+    def _draw(self, model: Model, wish: Wish, number: int) -> None:
         """One picture of the batch."""
         import numpy as np
         import torch
@@ -152,7 +153,7 @@ class Drawing:
         self._emit(Output((file,), recipe, summary))
         self._say("saving", 1, 1, start + share)
 
-    def _preview(self, pipe: Any, model: pipelines.Model, wish: Wish, number: int) -> ImagePreview:
+    def _preview(self, pipe: Any, model: Model, wish: Wish, number: int) -> ImagePreview:
         latents = previews.estimate(pipe, model.denoiser)
         if latents.ndim == 3:
             scale = model.layout.scale
@@ -171,7 +172,7 @@ class Drawing:
         self._emit(self._last)
 
 
-def _options(model: pipelines.Model, wish: Wish, accepted: set[str]) -> dict[str, Any]:
+def _options(model: Model, wish: Wish, accepted: set[str]) -> dict[str, Any]:
     """Whatever a pipeline may be told, of which it takes what it knows."""
     values = wish.values
     steps, strength = int(values["steps"]), float(values["strength"])

@@ -60,9 +60,18 @@ def copy(tiny: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def kinds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a tiny model of one of tiny_kinds.KINDS, or of what is laid over it."""
-    base, kept = tmp_path_factory.mktemp("kinds"), tmp_path_factory.mktemp("graphs")
+def kinds(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Callable[[str], Path]:
+    """The folder of a tiny model of one of tiny_kinds.KINDS, or of what is laid over it.
+
+    Graphs are kept from one run of the tests to the next, as long as nothing changes that they
+    are made from: transformers take the exporter ten seconds each.
+    """
+    base, cache = tmp_path_factory.mktemp("kinds"), pytestconfig.cache
+    kept = tmp_path_factory.mktemp("graphs")
+    if cache is not None:
+        kept = cache.mkdir(f"tiny-kinds-{tiny_kinds.made_from()}")
 
     def folder(kind: str) -> Path:
         if not (base / kind).exists():

@@ -11,6 +11,7 @@ from PIL import Image
 from studio.core.messages import Output
 from studio.core.recipe import Job
 from studio.engine.image import diffusion, layout, pipelines
+from studio.engine.image.loaded import Model, libraries
 from studio.engine.workbench import Workbench
 
 BENCH = Workbench()
@@ -25,8 +26,8 @@ def pixels(output: Output) -> Any:
         return np.asarray(picture).astype(int)
 
 
-def model_of(job: Job) -> pipelines.Model:
-    pipelines.libraries()
+def model_of(job: Job) -> Model:
+    libraries()
     return pipelines.load(job, BENCH, layout.read(job.model), lambda i, n: None)
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from studio.core.recipe import Job
 from studio.engine.image import layout, pipelines, schedulers
 from studio.engine.image.kinds import KINDS, Task
+from studio.engine.image.loaded import Model, libraries, pipeline_class
 from tests.engine.image import tiny_kinds
 from tests.engine.image.conftest import MakeKind
 from tests.engine.image.drawing import BENCH
@@ -73,9 +74,9 @@ def drawn(pipeline: Any, task: Task, **more: Any) -> Any:
     ).images[0]
 
 
-def of_torch(job: Job, kind: str, model: pipelines.Model, task: Task, sampler: str) -> Any:
+def of_torch(job: Job, kind: str, model: Model, task: Task, sampler: str) -> Any:
     """diffusers' own pipeline with the modules that the tiny model was exported from."""
-    cls = pipelines.pipeline_class(model.layout.kind.pipelines[task])
+    cls = pipeline_class(model.layout.kind.pipelines[task])
     parts: dict[str, Any] = dict.fromkeys(inspect.signature(cls.__init__).parameters)
     parts |= tiny_kinds.on_torch(kind)
     parts["scheduler"] = schedulers.build(sampler, model.layout.scheduler)
@@ -93,9 +94,9 @@ def _defaults(cls: Any) -> dict[str, Any]:
     return {n: p.default for n, p in inspect.signature(cls.__init__).parameters.items()}
 
 
-def loaded(job: Job, task: Task) -> tuple[pipelines.Model, Any]:
+def loaded(job: Job, task: Task) -> tuple[Model, Any]:
     """The model of a job, with its ControlNet where the task has one."""
-    pipelines.libraries()
+    libraries()
     model = pipelines.load(job, BENCH, layout.read(job.model), lambda i, n: None)
     pipelines.open_encoder(job, BENCH, model)
     if not task.startswith("control"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from studio.engine.image import pictures, pipelines, schedulers
+from studio.engine.image.loaded import pipeline_class
 from tests.engine import tiny_image
 from tests.engine.image.conftest import MakeJob
 from tests.engine.image.drawing import BENCH, model_of, outputs, pixels
@@ -33,7 +34,7 @@ def drawn(pipeline: Any, **settings: Any) -> Any:
 def on_torch(name: str, scheduler: Any) -> Any:
     """diffusers' own pipeline with the modules that the tiny model was exported from."""
     tokenizer, text_encoder, unet, vae = tiny_image.modules()
-    pipeline = pipelines.pipeline_class(name)(
+    pipeline = pipeline_class(name)(
         tokenizer=tokenizer,
         text_encoder=text_encoder,
         unet=unet,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from studio.engine.image import pipelines, schedulers
+from studio.engine.image import schedulers
+from studio.engine.image.loaded import libraries
 from tests.engine.tiny_image import SCHEDULER as ZERO_SNR
 
 STABLE_DIFFUSION = {
@@ -61,8 +62,8 @@ def sampled(sampler: str, config: dict[str, Any], steps: int) -> tuple[float, fl
 
 
 @pytest.fixture(autouse=True)
-def libraries() -> None:
-    pipelines.libraries()
+def loaded() -> None:
+    libraries()
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
@@ -84,7 +85,7 @@ def test_few_and_many_steps_stay_in_bounds(sampler: str, config: dict[str, Any])
 
 
 FLOW = {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}
-EDM = {"_class_name": "EDMEulerScheduler", "sigma_data": 0.5, "sigma_max": 80.0}
+EDM: dict[str, Any] = {"_class_name": "EDMEulerScheduler", "sigma_data": 0.5, "sigma_max": 80.0}
 
 
 def straight(sampler: str, steps: int) -> tuple[float, float]:

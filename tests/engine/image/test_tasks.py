@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,8 @@ def test_what_cannot_be_is_said(
     make_kind: MakeKind,
     files: dict[str, Path],
 ) -> None:
-    job = make_kind(kind, inputs=some(files, *names), **values)
+    steered = any("steer" in str(v) for v in values.values())
+    job = make_kind(kind, inputs=some(files, *names), steered=steered, **values)
     with pytest.raises(StudioError) as caught:
         list(diffusion.run(job, Workbench()))
     assert words in caught.value.message + caught.value.hint
@@ -262,3 +264,26 @@ def test_a_controlnet_of_another_kind_is_said(
     job.extras["steer"] = kinds("controlnet_xl")  # type: ignore[index]
     with pytest.raises(StudioError):
         outputs(job)
+
+
+@pytest.mark.parametrize("kind", ["sd", "xl"])
+@pytest.mark.parametrize("task", ["words", "mask", "control"])
+def test_safetensors_draw_what_graphs_draw(
+    kind: str, task: str, make_kind: MakeKind, files: dict[str, Path], tmp_path: Path
+) -> None:
+    """The same pictures from the folder that diffusers saves, ControlNet included."""
+    names = {"words": (), "mask": ("picture", "mask"), "control": ("control_picture",)}[task]
+    chosen: dict[str, Any] = {"controlnet": "steer"} if task == "control" else {}
+    job = make_kind(kind, inputs=some(files, *names), **chosen)
+    expected = pixels(outputs(job)[0])
+    folder = tiny_kinds.make_safetensors(kind, tmp_path / "saved")
+    extras = dict(job.extras)
+    if task == "control":
+        name = tiny_kinds.CONTROLNETS.get(kind, "controlnet")
+        extras["steer"] = tmp_path / "steer"
+        tiny_kinds.tiny(name).save_pretrained(extras["steer"], safe_serialization=True)
+    (tmp_path / "again").mkdir()
+    again = replace(
+        job, model=folder, extras=extras, folder=tmp_path / "again", cache=tmp_path / "cache"
+    )
+    assert np.abs(pixels(outputs(again)[0]) - expected).max() <= 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import importlib.metadata
 import inspect
 import json
 import shutil
@@ -297,7 +299,9 @@ def write(part: str, name: str, folder: Path, kept: Path) -> None:
     _json(folder / "config.json", config_of(name))
     graph = kept / f"{name}-{part}.onnx"
     if not graph.exists():
-        export(part, name, graph)
+        half = graph.with_suffix(".part")
+        export(part, name, half)
+        half.replace(graph)
     shutil.copy(graph, folder / "model.onnx")
 
 
@@ -383,6 +387,17 @@ def _steered(name: str, shapes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     return Steered().eval(), inputs
 
 
+def made_from() -> str:
+    """Changes with everything that the graphs depend on: 16 hexadecimal digits."""
+    from studio.engine.image import architectures, modules
+
+    libraries = ("torch", "diffusers", "transformers", "onnxscript")
+    sources = [Path(str(m)) for m in (__file__, architectures.__file__, modules.__file__)]
+    said = "".join(importlib.metadata.version(n) for n in libraries).encode()
+    said += b"".join(p.read_bytes() for p in (*sources, Path(tiny_image.__file__)))
+    return hashlib.sha256(said).hexdigest()[:16]
+
+
 def make(kind: str, folder: Path, kept: Path) -> Path:
     """The folder of one of KINDS; graphs that kinds share are exported once into `kept`."""
     pipeline, parts, scheduler = KINDS[kind]
@@ -393,6 +408,20 @@ def make(kind: str, folder: Path, kept: Path) -> Path:
         if part == "vae":
             continue
         write(part, name, folder / part, kept)
+        if part.startswith("text_encoder"):
+            tokenizer(name != "t5").save_pretrained(
+                folder / part.replace("text_encoder", "tokenizer")
+            )
+    return folder
+
+
+def make_safetensors(kind: str, folder: Path) -> Path:
+    """The same model as diffusers and transformers save it."""
+    pipeline, parts, scheduler = KINDS[kind]
+    _json(folder / "model_index.json", {"_class_name": pipeline})
+    _json(folder / "scheduler" / "scheduler_config.json", scheduler)
+    for part, name in {"vae": "vae", **parts}.items():
+        tiny(name).save_pretrained(folder / part, safe_serialization=True)
         if part.startswith("text_encoder"):
             tokenizer(name != "t5").save_pretrained(
                 folder / part.replace("text_encoder", "tokenizer")
