@@ -13,8 +13,9 @@ from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QToo
 from pytestqt.qtbot import QtBot
 
 from studio.core.paths import Paths
-from studio.ui.conversation import Turn, history_of, turns_of
+from studio.ui.conversation import Role, Turn, history_of, turns_of
 from studio.ui.panes.text import TextPane
+from studio.ui.widgets.chatview import ChatView
 from studio.ui.window import Window
 from tests.ui import talkers
 from tests.ui.panes import click, find, items, make, open_window, until, warm
@@ -218,6 +219,32 @@ def test_every_turn_can_be_read_out(pane: TextPane, qtbot: QtBot) -> None:
             assert said is not None
             assert said.text(QAccessible.Text.Name)
     assert find(pane, QLabel, "context").text().startswith("300 of")
+
+
+def test_a_long_conversation_comes_little_by_little(qtbot: QtBot, dressed: QApplication) -> None:
+    view = ChatView()
+    qtbot.addWidget(view)
+    view.resize(400, 500)
+    view.show()
+    roles: tuple[Role, ...] = ("user", "assistant")
+    turns = [Turn(roles[n % 2], f"turn {n} " * 9) for n in range(40)]
+    view.set_turns(turns, "Model")
+    view.attach("notes.txt")
+    assert view.turns == tuple(turns)
+    assert len(view.views) < 40  # the last ones first
+    asked: list[int] = []
+    view.edit_wanted.connect(asked.append)
+    click(qtbot, view.views[-2].edit)
+    assert asked == [38]
+    until(qtbot, lambda: len(view.views) == 40)
+    assert [v.text() for v in view.views] == [t.content for t in turns]
+    click(qtbot, view.views[0].edit)
+    assert asked == [38, 0]
+    assert "notes.txt" in [w.text()[6:] for w in view.views[0].findChildren(QLabel)]
+    bar = view.verticalScrollBar()
+    until(qtbot, lambda: bar.value() == bar.maximum() > 0)
+    view.set_turns(turns[:2], "Model")
+    assert len(view.views) == 2
 
 
 def test_histories_from_strangers_are_read_with_care() -> None:

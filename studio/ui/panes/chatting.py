@@ -86,6 +86,10 @@ class ChattingPane(CreatePane):
         else:
             super().stop()
 
+    @property
+    def stoppable(self) -> bool:
+        return self.busy or self.talk.editing
+
     def clear(self) -> None:
         """A new chat keeps the settings of the last one."""
         if not self.chatting:

@@ -146,6 +146,11 @@ class CreatePane(ModelledPane):
     def busy(self) -> bool:
         return self.follower.job is not None
 
+    @property
+    def stoppable(self) -> bool:
+        """Whether there is something that `stop` ends."""
+        return self.busy
+
     def apply_recipe(self, recipe: Recipe) -> None:
         """Fill the form with a recipe, its seed kept, as far as it is at hand here."""
         if recipe.kind != self.kind:
@@ -271,7 +276,7 @@ class CreatePane(ModelledPane):
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and control:
             self.primary()
-        elif event.key() == Qt.Key.Key_Escape and self.busy:
+        elif event.key() == Qt.Key.Key_Escape and self.stoppable:
             self.stop()
         else:
             super().keyPressEvent(event)

@@ -67,7 +67,7 @@ class Talk(QWidget):
         self.below.addLayout(self.entry)
         self.view.edit_wanted.connect(self._edit)
         self.view.again_wanted.connect(self.again_wanted)
-        self.view.copy_wanted.connect(lambda n: self.copy_wanted.emit(self.view.views[n].text()))
+        self.view.copy_wanted.connect(self.copy_wanted)
 
     @property
     def turns(self) -> tuple[Turn, ...]:

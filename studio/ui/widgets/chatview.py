@@ -14,6 +14,8 @@ from studio.ui.widgets.turnview import TurnView
 
 COLUMN = 720
 """Pixels beyond which lines become tiring to read."""
+AT_ONCE = 12
+"""Turns of a long conversation that are laid out at once; some 6 ms each."""
 NEAR = 24
 """Pixels from the end within which it is followed."""
 
@@ -25,7 +27,8 @@ class ChatView(QScrollArea):
     """The number of a turn of the person."""
     again_wanted = Signal(int)
     """The number of a turn of the model."""
-    copy_wanted = Signal(int)
+    copy_wanted = Signal(str)
+    """What one of the two has said."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,7 +40,14 @@ class ChatView(QScrollArea):
         self.viewport().setAutoFillBackground(False)
         self.setStyleSheet("#chat, #chat-ground { background: transparent; }")
         self.views: list[TurnView] = []
+        """The turns that are laid out: the last ones, until the others have followed."""
         self._turns: tuple[Turn, ...] = ()
+        self._earlier: list[Turn] = []
+        """Of a long conversation, what is laid out little by little, from the end."""
+        self._faint: int | None = None
+        self._attached = ""
+        self._later = QTimer(self, interval=0)
+        self._later.timeout.connect(self._lay_earlier)
         self._author = ""
         self._writing = False
         self._following = True
@@ -63,7 +73,7 @@ class ChatView(QScrollArea):
     def set_turns(self, turns: Sequence[Turn], author: str) -> None:
         """Show a conversation; `author` is what the model is called."""
         new = tuple(turns)
-        if self._writing and new[:-1] == self._turns and len(new) == len(self.views):
+        if self._writing and new[:-1] == self._turns:
             self.views[-1].finish(new[-1].content)  # it was seen coming; nothing else moves
             self._turns, self._writing = new, False
             self._usable()
@@ -74,12 +84,19 @@ class ChatView(QScrollArea):
             if new[shared] != self._turns[shared]:
                 break
             shared += 1
-        for view in self.views[shared:]:
+        if shared < len(self._earlier):
+            shared = 0
+        kept = max(0, shared - len(self._earlier))
+        for view in self.views[kept:]:
             self._column.removeWidget(view)
             view.hide()
             view.deleteLater()
-        del self.views[shared:]
+        del self.views[kept:]
         self._author, self._turns, self._writing = author, new, False
+        if not kept:
+            shared = max(0, len(new) - AT_ONCE)
+            self._earlier = list(new[:shared])
+            self._later.start()
         for turn in new[shared:]:
             self._add(turn)
         self.dim(None)
@@ -96,7 +113,8 @@ class ChatView(QScrollArea):
 
     def attach(self, name: str) -> None:
         """Show the name of a document on the first turn, or none."""
-        if self.views:
+        self._attached = name
+        if self.views and not self._earlier:
             self.views[0].attach(name)
 
     def append_text(self, text: str) -> None:
@@ -110,7 +128,8 @@ class ChatView(QScrollArea):
 
     def dim(self, start: int | None) -> None:
         """Show the turns from this one on as about to be left out; None shows all as they are."""
-        for number, view in enumerate(self.views):
+        self._faint = start
+        for number, view in enumerate(self.views, len(self._earlier)):
             faint = start is not None and number >= start
             effect = view.graphicsEffect()
             if faint and effect is None:
@@ -130,15 +149,29 @@ class ChatView(QScrollArea):
         self._column.setContentsMargins(spare, theme.INSET, spare, theme.INSET)
         super().resizeEvent(event)
 
-    def _add(self, turn: Turn) -> None:
-        number = len(self.views)
+    def _add(self, turn: Turn, place: int | None = None) -> None:
+        place = len(self.views) if place is None else place
         you = self.tr("You")
         view = TurnView(turn, you if turn.role == "user" else self._author)
-        view.copy_wanted.connect(lambda: self.copy_wanted.emit(number))
-        view.edit_wanted.connect(lambda: self.edit_wanted.emit(number))
-        view.again_wanted.connect(lambda: self.again_wanted.emit(number))
-        self._column.insertWidget(number, view)
-        self.views.append(view)
+        view.copy_wanted.connect(lambda: self.copy_wanted.emit(view.text()))
+        view.edit_wanted.connect(lambda: self.edit_wanted.emit(self._number(view)))
+        view.again_wanted.connect(lambda: self.again_wanted.emit(self._number(view)))
+        self._column.insertWidget(place, view)
+        self.views.insert(place, view)
+
+    def _number(self, view: TurnView) -> int:
+        return len(self._earlier) + self.views.index(view)
+
+    def _lay_earlier(self) -> None:
+        """One more of those before; the person can type meanwhile."""
+        if not self._earlier:
+            self._later.stop()
+            return
+        self._add(self._earlier.pop(), 0)
+        self.views[0].set_usable(not self._writing)
+        if self._faint is not None:
+            self.dim(self._faint)
+        self.attach(self._attached)
 
     def _usable(self) -> None:
         for view in self.views:
