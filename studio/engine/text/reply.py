@@ -97,7 +97,7 @@ def answer(
     turns = parse(str(values["history"]))
     said = str(values["prompt"]).strip()
     start = _lines(str(values["start"]))
-    if not (said or document or str(values["instruction"]).strip()):
+    if not said and (turns or not (document or str(values["instruction"]).strip())):
         raise StudioError("Nothing was said yet.", "Write something to the model.")
     form = str(values["format"])
     guide = None if form == "none" else Guide(loaded, form, str(values["schema"]))

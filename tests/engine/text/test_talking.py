@@ -19,7 +19,7 @@ from studio.core.errors import StudioError
 from studio.core.messages import Output, Progress, Step, TextPreview
 from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.engine import genai
-from studio.engine.text import chat
+from studio.engine.text import chat, reply
 from studio.engine.text.conversation import Conversation, Reader, Turn, parse
 from studio.engine.text.stream import Reply, Stops, Thoughts, stop_strings
 from studio.engine.workbench import Workbench
@@ -260,6 +260,7 @@ def test_words_of_a_person_are_no_markers(chatty: Path) -> None:
     "values",
     [
         {"prompt": " "},
+        {"prompt": "", "instruction": "Sum up: {text}", "history": said("a", "b")},
         {"prompt": "x", "history": "nothing"},
         {"prompt": "x", "history": '[{"role": "system", "content": "x"}]'},
         {"prompt": "x", "history": '[{"role": "assistant", "content": "x"}]'},
@@ -391,22 +392,50 @@ def test_stop_strings_are_lines() -> None:
 )
 def test_thoughts_are_not_shown(whole: str, shown: str) -> None:
     for size in (1, 2, 3, 7, 100):
-        thoughts, reply = Thoughts(), Reply("")
+        thoughts, made = Thoughts(), Reply("")
         for at in range(0, len(whole), size):
-            reply.add(thoughts.add(whole[at : at + size]))
-        reply.add(thoughts.rest())
-        assert reply.text == shown
+            made.add(thoughts.add(whole[at : at + size]))
+        made.add(thoughts.rest())
+        assert made.text == shown
         assert thoughts.inside == whole.endswith("for ever")
     begun = Thoughts("<think>")
     assert begun.add("hm</think>") + begun.add("Yes") == "Yes"
 
 
+def test_what_a_model_thinks_is_told_to_nobody(chatty: Path, tmp_path: Path) -> None:
+    form: dict[str, Value] = {"format": "regex", "schema": "<think>[a-z ]{9}</think>[a-z]{4}"}
+    steps, output = run(job_of(chatty, tmp_path / "job", 1, prompt="Why?", max_tokens=64, **form))
+    assert len(text_of(output)) == 4
+    assert "".join(s.text for s in steps if isinstance(s, TextPreview)) == text_of(output)
+    endless: dict[str, Value] = {"format": "regex", "schema": "<think>[a-z ]+"}
+    with pytest.raises(StudioError, match="still thinking"):
+        run(job_of(chatty, tmp_path / "2", 1, prompt="Why?", max_tokens=16, **endless))
+
+
+def test_thoughts_between_tokens_that_are_not_decoded(
+    chatty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = copied(chatty, tmp_path / "chatty")
+    settings = json.loads((copy / "tokenizer.json").read_text("utf-8"))
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    for number, mark in ((900, "<think>"), (901, "</think>")):
+        settings["added_tokens"].append({"id": number, "content": mark, "special": True, **flags})
+    (copy / "tokenizer.json").write_text(json.dumps(settings), "utf-8")
+    tokenizer = loaded_of(copy).tokenizer
+    marks = [tokenizer.id_of(m) or 0 for m in ("<think>", "</think>")]
+    assert tokenizer.decode(marks) == ""
+    ids = [marks[0], *tokenizer.encode_plain("hm"), marks[1], *tokenizer.encode_plain("\nYes.")]
+    monkeypatch.setattr(reply, "speak", lambda *_: iter(ids))
+    _, output = run(job_of(copy, tmp_path / "job", prompt="Why?", think=True))
+    assert text_of(output) == "Yes."
+
+
 def test_a_reply_has_no_white_space_around_it() -> None:
-    reply = Reply("")
-    assert [reply.add(p) for p in ("\n ", "a", " ", "\x07", "b\n", "\n")] == [
+    made = Reply("")
+    assert [made.add(p) for p in ("\n ", "a", " ", "\x07", "b\n", "\n")] == [
         "", "a", "", "", " b", "",
     ]  # fmt: skip
-    assert reply.text == "a b"
+    assert made.text == "a b"
     assert Reply("Well ").add(" yes") == "yes"
 
 
