@@ -271,6 +271,8 @@ class Speaking:
                 "There is nothing in the text that this voice can read.",
                 f"It reads the language “{voice.language}”: write some words in it.",
             )
+        if reading.unheard:
+            voice.notes.add("This voice reads letters: pronunciations in phonemes were left out.")
         if unread:
             voice.notes.add(f"{unread} of {len(said)} sentences hold nothing that it can read.")
 

@@ -22,12 +22,17 @@ class Reading:
 
     def __init__(self, own: Pronunciations) -> None:
         self._own = own
+        self.unheard = False
+        """Words of the list are given in phonemes and were read by their letters."""
 
     def words(self, text: str, language: str) -> str:
         """A sentence for a voice that reads letters: numbers and, in English, all else in words.
 
         Words that the person's list gives in phonemes stay as they are written.
         """
+        self.unheard |= self._own.respelled(text, marked=True) != self._own.respelled(
+            text, marked=False
+        )
         text = self._own.respelled(text, marked=False)
         if not is_english(language):
             return numbers.spell(tidy(text), short(language))

@@ -410,6 +410,10 @@ def test_what_cannot_be_read_is_told(mms: Path, tmp_path: Path) -> None:
     output = run(job_of(mms, tmp_path / "b", prompt="Hello.\n\n日本語。"), bench)[-2]
     assert isinstance(output, Output)
     assert "1 of 2 sentences" in output.summary["note"]
+    own = {"pronunciations": "hello = /hʌlˈoʊ/"}
+    output = run(job_of(mms, tmp_path / "d", prompt="Hello.", **own), bench)[-2]
+    assert isinstance(output, Output)
+    assert "reads letters" in output.summary["note"]
     with pytest.raises(StudioError, match="one voice only"):
         run(job_of(mms, tmp_path / "c", prompt="Hello.", voice="Anna"), bench)
 

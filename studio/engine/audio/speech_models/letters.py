@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from studio.core.errors import StudioError
 from studio.engine.audio.speech_models.base import read_json, unusable
@@ -12,14 +13,21 @@ from studio.engine.speech.reading import Reading
 
 
 class Letters:
-    """A vocabulary and its settings (`vocab.json`, `tokenizer_config.json`)."""
+    """A vocabulary (`vocab.json`, else `tokenizer.json`) and `tokenizer_config.json`."""
 
     def __init__(self, folder: Path, size: int) -> None:
         """`size` is the model's vocabulary. Raises StudioError where the files do not fit it."""
         self.folder = folder
         settings_file = folder / "tokenizer_config.json"
         settings = read_json(settings_file, folder) if settings_file.is_file() else {}
-        found = read_json(folder / "vocab.json", folder)
+        found: Any
+        if (folder / "vocab.json").is_file():
+            found = read_json(folder / "vocab.json", folder)
+        else:
+            model = read_json(folder / "tokenizer.json", folder).get("model")
+            found = model.get("vocab") if isinstance(model, dict) else None
+            if not isinstance(found, dict):
+                raise unusable(folder, "it has no vocabulary")
         self._ids: dict[str, int] = {
             k: v for k, v in found.items() if isinstance(v, int) and 0 <= v < size
         }

@@ -110,13 +110,12 @@ class Piper:
     def _numbers(self, text: str, reading: Reading) -> list[int]:
         """The ids of a sentence; empty where it holds nothing that the voice knows."""
         if self._phonemes:
-            # Decomposed: marks like the tilde over a vowel have numbers of their own.
-            said = unicodedata.normalize("NFD", reading.phonemes(text, self.language, "espeak"))
+            said = reading.phonemes(text, self.language, "espeak")
         else:
-            said = unicodedata.normalize("NFC", reading.words(text, self.language).lower())
+            said = reading.words(text, self.language).lower()
         ids = [*self._ids[BEGIN], *self._ids.get(BETWEEN, [])]
         known = 0
-        for sign in said:
+        for sign in unicodedata.normalize("NFC", said):
             for one in self._like(sign):
                 ids += [*self._ids[one], *self._ids.get(BETWEEN, [])]
                 known += one.isalpha()
@@ -124,9 +123,11 @@ class Piper:
 
     def _like(self, sign: str) -> str:
         """The sign itself, or those that the voice knows instead; nothing where it knows none."""
-        if sign in self._ids:
-            return sign
-        other = _LIKE.get(sign, "")
+        # Decomposed, as voices are taught: marks like the tilde over a vowel have own numbers.
+        apart = unicodedata.normalize("NFD", sign)
+        if all(c in self._ids for c in apart):
+            return apart
+        other = sign if sign in self._ids else _LIKE.get(sign, "")
         return other if all(c in self._ids for c in other) else ""
 
 
