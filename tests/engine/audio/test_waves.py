@@ -56,9 +56,10 @@ def test_the_finished_sound_is_as_loud_as_all_others(count: int, level: float) -
     noise = (random.normal(0, level, (3 * 32_000, count))).astype(np.float32)
     made = waves.finish(noise, 32_000)
     assert made.shape == noise.shape
-    heard = waves.resample(waves.channels(made / np.float32(32767), 2), 32_000, 44_100)
-    assert abs(loudness.measure(heard.astype(np.float64)) - loudness.TARGET) < 0.3
-    assert loudness.true_peak(waves.channels(made / np.float32(32767), 2)) < 1.0
+    whole = waves.channels(made.astype(np.float32) / 32767, 2)
+    heard = waves.resample(whole, 32_000, 44_100).astype(np.float64)
+    assert abs(loudness.measure(heard) - loudness.TARGET) < 0.3
+    assert loudness.true_peak(whole.astype(np.float64)) < 1.0
 
 
 def test_silence_stays_silence_and_no_sound_is_told() -> None:
