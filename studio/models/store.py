@@ -14,6 +14,9 @@ from studio.models.card import Card
 from studio.models.facts import facts_of, kind_of, names_of, role_of
 from studio.models.inspect import look
 
+NOT_STATED = "not stated"
+"""Stands for a licence or a source that nobody has told."""
+
 Stamp = tuple[tuple[str, int, int], ...]
 
 _KINDS: dict[str, Kind] = {
@@ -200,8 +203,8 @@ def _describe(path: Path, files: tuple[Path, ...], size: int, starter: bool) -> 
         title=card.title or path.name,
         kind=kind or kind_of(seen),
         path=path,
-        licence=card.licence or "not stated",
-        source=card.source or ("made by the Triptych project" if starter else "not stated"),
+        licence=card.licence or NOT_STATED,
+        source=card.source or ("made by the Triptych project" if starter else NOT_STATED),
         size=size,
         card=card.text,
         tags=card.tags,

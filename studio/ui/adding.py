@@ -210,7 +210,9 @@ class Adder(QObject):
         self._forget(addition)
         self._notices.show(
             self.tr("“{name}” is here already.").format(name=addition.title),
-            self.tr("It is the model “{model}”.").format(model=model.title),
+            self.tr("It is “{model}” in the list.").format(model=model.title)
+            if model.title != addition.title
+            else "",
             kind="info",
         )
         self.added.emit(model)

@@ -25,6 +25,7 @@ from studio.core.errors import StudioError
 from studio.core.family import KINDS, FamilySpec, Kind
 from studio.models import InstalledModel, Store, families
 from studio.models.inspect import WEIGHTS
+from studio.models.store import NOT_STATED
 from studio.ui import theme
 from studio.ui.controls import said
 from studio.ui.studio import Studio
@@ -66,6 +67,7 @@ class ModelsPane(QWidget):
         """A model that has just been added: it is picked when the folders are read."""
         self._build()
         studio.adder.added.connect(self._added)
+        studio.adder.changed.connect(self._make_room)
         self.list.picked.connect(self._show)
         studio.engine.hello.connect(lambda _lane: self.refresh())
         studio.settings_changed.connect(self._show_again)
@@ -91,6 +93,7 @@ class ModelsPane(QWidget):
             card.setMinimumWidth(0 if narrow else LIST_WIDTH)
             card.setMaximumWidth(16_777_215 if narrow else LIST_WIDTH)
         self._shelf.setMaximumHeight(max(120, self.height() // 4) if narrow else 16_777_215)
+        self._make_room()
         self._how.setVisible(not narrow)
         self._where.setVisible(not narrow)
 
@@ -115,7 +118,15 @@ class ModelsPane(QWidget):
         head.addWidget(self.again)
         outer.addLayout(head)
         self.additions = Additions(self._studio.adder, self._studio.notices)
-        outer.addWidget(self.additions)
+        # Many at once may not push the page out of the window.
+        self._incoming = QScrollArea()
+        self._incoming.setObjectName("incoming")
+        self._incoming.setWidgetResizable(True)
+        self._incoming.setFrameShape(QFrame.Shape.NoFrame)
+        self._incoming.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._incoming.setWidget(self.additions)
+        self._incoming.setAccessibleName(self.tr("Models on their way in"))
+        outer.addWidget(self._incoming)
         self._body = body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         body.setSpacing(theme.PAD)
         left = QVBoxLayout()
@@ -251,6 +262,8 @@ class ModelsPane(QWidget):
         if self._wanted:
             self.list.choose(self._wanted)
             self._wanted = ""
+            if self.isVisible():
+                self.list.setFocus(Qt.FocusReason.OtherFocusReason)
         self._show_again()
 
     def _could_not_read(self, error: StudioError) -> None:
@@ -282,7 +295,11 @@ class ModelsPane(QWidget):
                 self.tr("Licence"),
                 f"{licence_name(model.licence)}\n{licence_words(model.licence)}",
             ),
-            Row("source", self.tr("From"), model.source),
+            Row(
+                "source",
+                self.tr("From"),
+                self.tr("Not stated") if model.source == NOT_STATED else model.source,
+            ),
             Row("size", self.tr("Size"), file_size(model.size)),
             Row("name", self.tr("Name in recipes"), model.id),
             Row("path", self.tr("Folder"), str(model.path)),
@@ -345,6 +362,20 @@ class ModelsPane(QWidget):
         dialog.fileSelected.connect(lambda chosen: self._studio.adder.look(Path(chosen)))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def _make_room(self) -> None:
+        """As much room for what is on its way in as it needs, but not more than there is."""
+        cards = self.additions.cards()
+        self._incoming.setVisible(bool(cards))
+        self.additions.adjustSize()
+        wanted = self.additions.sizeHint().height()
+        self._incoming.setFixedHeight(min(wanted, max(120, self.height() * 2 // 5)))
+        # One thing at a time is the thing to do.
+        kind = "" if cards else "primary"
+        if self.add_file.property("kind") != kind:
+            self.add_file.setProperty("kind", kind)
+            self.add_file.style().unpolish(self.add_file)
+            self.add_file.style().polish(self.add_file)
 
     def _added(self, model: InstalledModel) -> None:
         self._wanted = model.id
