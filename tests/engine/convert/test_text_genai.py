@@ -23,6 +23,7 @@ from studio.engine import genai
 from studio.engine.convert import genai_build, text_genai
 from studio.engine.supervisor import Died, Heard, Supervisor
 from studio.engine.workbench import Workbench
+from studio.models.recognise import GENAI
 from tests.engine import tiny_text
 
 COMMON: dict[str, Any] = {
@@ -198,6 +199,13 @@ def test_the_numbers_are_those_of_transformers(
     for at, size in ((32, 32), (64, 16)):
         reader.read(ids[at : at + size].tolist())
         assert np.array_equal(reader.logits(), seen[at + size])
+
+
+def test_what_is_brought_in_is_what_can_be_built() -> None:
+    assert text_genai.ARCHITECTURES == GENAI
+    built = {FAMILIES[f][0].replace("Config", "").replace("Text", "") for f in FAMILIES}
+    known = {a.replace("ForCausalLM", "") for a in text_genai.ARCHITECTURES}
+    assert built == {a.replace("ForConditionalGeneration", "") for a in known}
 
 
 def order_of(source: Path, folder: Path, **options: str) -> Convert:
