@@ -1,5 +1,6 @@
 """From a file to the first output of a large UNet: cold, from the graph cache, and on torch.
 
+Once as an ONNX graph with its weights, once as safetensors of 16 bits bound to a graph without.
 The first output is part of it: torch maps its weights from the disk and reads them only then.
 """
 
@@ -59,6 +60,70 @@ def make(folder: Path) -> tuple[Path, Path, float]:
     return peer, graph, sum(p.numel() for p in unet.parameters()) / 1e6
 
 
+def bound(folder: Path, peer: Path) -> None:
+    """Weights in 16 bits, bound to a graph without: its first time, and every other one."""
+    import shutil
+
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    from studio.engine.graphs import ensure, open_bound, safetensors_of
+    from studio.engine.image.architectures import of_config
+
+    unet = UNet2DConditionModel.from_pretrained(peer)
+    architecture = of_config("unet", dict(unet.config))
+    peer = folder / "half"
+    unet.half().save_pretrained(peer)
+    del unet
+    recipe = Recipe("image", "image.diffusion", "bench", 0)
+    cache = folder / "bound"
+    job = Job("bench", recipe, folder, peer, device=DeviceChoice("cpu", 1), cache=cache)
+    feed = {
+        name: tensor.numpy()
+        for name, tensor in zip(
+            architecture.inputs,
+            (torch.randn(2, 4, 8, 8), torch.ones(2), torch.randn(2, 77, 768)),
+            strict=True,
+        )
+    }
+
+    def ours() -> None:
+        open_bound(job, Workbench(), architecture, safetensors_of(peer)).run(None, feed)
+
+    def with_export() -> None:
+        shutil.rmtree(cache, ignore_errors=True)
+        ours()
+
+    def optimized_each_time() -> None:
+        """What ONNX Runtime does by itself: it optimizes the graph together with its weights."""
+        import json
+
+        import onnxruntime as ort
+
+        graph = ensure(architecture, cache)
+        names = json.loads((graph.parent / "weights.json").read_text())
+        weights = safetensors_of(peer)
+        values = {n: weights[e["names"][0]].astype("float32") for n, e in names.items()}
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.add_external_initializers(
+            list(values), [ort.OrtValue.ortvalue_from_numpy(v) for v in values.values()]
+        )
+        ort.InferenceSession(str(graph), options, ["CPUExecutionProvider"]).run(None, feed)
+
+    def on_torch() -> None:
+        loaded = UNet2DConditionModel.from_pretrained(peer, torch_dtype=torch.float32).eval()
+        with torch.inference_mode():
+            loaded(*(torch.from_numpy(v) for v in feed.values()))
+
+    first = report.best(with_export, 1)
+    cached, torch_load = report.best(ours), report.best(on_torch)
+    plain = report.best(optimized_each_time, 1)
+    peers = {"diffusers on torch": torch_load, "optimized each time": plain}
+    report.duration("load: the same in safetensors, first", first, peers)
+    report.duration("load: the same in safetensors, cached", cached, peers | {"first": first})
+
+
 def main() -> None:
     import torch
     from diffusers import UNet2DConditionModel
@@ -85,6 +150,7 @@ def main() -> None:
                 UNet2DConditionModel.from_pretrained(peer).eval()(*inputs)
 
         cold, cached, torch_load = report.best(ours, 1), report.best(ours), report.best(on_torch)
+        bound(folder, peer)
     what = f"load: UNet of {millions:.0f}M and one step"
     report.duration(f"{what}, cold", cold, {"diffusers on torch": torch_load})
     report.duration(f"{what}, cached", cached, {"diffusers on torch": torch_load, "cold": cold})
