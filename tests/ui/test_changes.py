@@ -21,6 +21,7 @@ from studio.ui.widgets.painter import Painter
 from studio.ui.widgets.player import Growing
 from studio.ui.window import Window
 from tests.ui import talkers
+from tests.ui.drops import drop
 from tests.ui.panes import choose, click, find, items, make, open_window, until, warm
 
 KEY = Qt.Key
@@ -144,6 +145,17 @@ def test_a_part_of_a_picture_is_drawn_anew(pane: ImagePane, qtbot: QtBot) -> Non
     # Again comes back with both, from the recipe alone.
     pane.apply_recipe(made.recipe)
     assert set(pane.composer.files()) == {"picture", "mask"}
+
+
+def test_a_picture_that_is_dropped_goes_in(pane: ImagePane, qtbot: QtBot, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    Image.new("RGB", (40, 30), "teal").save(photo)
+    drop(pane, photo)
+    until(qtbot, lambda: pane.composer.files() == {"picture": photo})
+    item = make(qtbot, pane, "a sun")
+    pane.composer.prompt.set_text("")
+    drop(pane, item.main)  # what was made here gives its recipe
+    until(qtbot, lambda: pane.composer.prompt.text() == "a sun")
 
 
 def test_a_picture_is_made_larger_at_a_click(pane: ImagePane, qtbot: QtBot) -> None:

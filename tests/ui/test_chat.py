@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QAccessible, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from studio.core.paths import Paths
@@ -18,6 +18,7 @@ from studio.ui.panes.text import TextPane
 from studio.ui.widgets.chatview import ChatView
 from studio.ui.window import Window
 from tests.ui import talkers
+from tests.ui.drops import drop
 from tests.ui.panes import click, find, items, make, open_window, until, warm
 
 KEY = Qt.Key
@@ -254,18 +255,3 @@ def test_histories_from_strangers_are_read_with_care() -> None:
     strange = '[{"role": "x", "content": "y"}]'
     for odd in ("", "{", "[1, 2]", '{"role": "user"}', strange, "[" * 5000):
         assert turns_of(odd) == ()
-
-
-def drop(pane: QWidget, path: Path) -> bool:
-    """Drop a file on the pane; whether it was taken."""
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
-    held, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    action = Qt.DropAction.CopyAction
-    enter = QDragEnterEvent(QPoint(9, 9), action, data, held, none)
-    QApplication.sendEvent(pane, enter)
-    if not enter.isAccepted():
-        return False
-    event = QDropEvent(QPointF(9, 9), action, data, held, none)
-    QApplication.sendEvent(pane, event)
-    return event.isAccepted()

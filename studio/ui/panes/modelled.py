@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from studio.core.controls import Value
+from studio.core import media
+from studio.core.controls import FILE_CONTROLS, Mask, Value
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
 from studio.core.recipe import Recipe
+from studio.ui.filefields import suffixes
 from studio.ui.panes.paneframe import PaneFrame
 from studio.ui.stock import Stock, look
 from studio.ui.studio import Studio
@@ -65,6 +68,39 @@ class ModelledPane(PaneFrame):
 
     def model_chosen(self) -> None:
         """Another model was chosen, and the form is its family's."""
+
+    def wants(self, path: Path) -> bool:
+        """A file that the chosen family takes goes into the form, whatever else it may be."""
+        return self._input_for(path) is not None
+
+    def take_file(self, path: Path) -> None:
+        """Put a file into the form; one that was made here gives its recipe instead."""
+
+        def ours() -> bool:
+            try:
+                media.extract(path)
+            except StudioError:
+                return False
+            return True
+
+        def put(known: bool) -> None:
+            name = self._input_for(path)
+            if known:
+                self.studio.open_file(path)
+            elif name is not None:
+                self.composer.form.put_file(name, path)
+                self.composer.form.show_more()
+                self.composer.unfold()
+                self.composer.first_stop().setFocus()
+
+        self.work.run(ours, put, self.complain)
+
+    def _input_for(self, path: Path) -> str | None:
+        """The first input of the chosen family that takes files of such a name."""
+        spec, ending = self.chooser.spec, path.suffix.lower().lstrip(".")
+        inputs = [c for c in spec.controls if isinstance(c, FILE_CONTROLS)] if spec else []
+        fitting = [c.name for c in inputs if not isinstance(c, Mask) and ending in suffixes(c)]
+        return next(iter(fitting), None)
 
     def _stocked(self, stock: Stock) -> None:
         first, self.ready = not self.ready, True

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QTextDocument
@@ -18,10 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.core import media
-from studio.core.controls import Document
 from studio.core.errors import StudioError
-from studio.core.family import FamilySpec, Kind
+from studio.core.family import Kind
 from studio.core.messages import Preview, TextPreview
 from studio.core.recipe import Recipe
 from studio.library import Item
@@ -29,7 +26,6 @@ from studio.ui import theme
 from studio.ui.conversation import Turn, asked, is_chat
 from studio.ui.draft import Draft, DraftFile, keep_draft
 from studio.ui.engine import JobView
-from studio.ui.filefields import DOCUMENTS
 from studio.ui.panes.audio import SPEECH
 from studio.ui.panes.chatting import ChattingPane
 from studio.ui.panes.tasks import Tasks
@@ -189,34 +185,6 @@ class TextPane(ChattingPane):
     def may_give_way(self) -> bool:
         """Nobody wants the page turned while reading."""
         return False
-
-    def wants(self, path: Path) -> bool:
-        """Documents go into the form where the family reads them."""
-        spec = self.chooser.spec
-        readable = path.suffix.lower().lstrip(".") in DOCUMENTS
-        return readable and spec is not None and _document(spec) is not None
-
-    def take_file(self, path: Path) -> None:
-        """Put a document into the form; one that was made here gives its recipe instead."""
-
-        def ours() -> bool:
-            try:
-                media.extract(path)
-            except StudioError:
-                return False
-            return True
-
-        def put(known: bool) -> None:
-            spec = self.chooser.spec
-            name = _document(spec) if spec is not None else None
-            if known:
-                self.studio.open_file(path)
-            elif name is not None:
-                self.composer.form.put_file(name, path)
-                self.composer.unfold()
-                self.focus_prompt()
-
-        self.work.run(ours, put, self.complain)
 
     # Kept
 
@@ -402,8 +370,3 @@ class TextPane(ChattingPane):
         self.go_on.setVisible(not talk)
         self.words.setVisible(not talk and self.roomy)
         self.talk.meter.setVisible(talk and bool(self.talk.meter.text()))
-
-
-def _document(spec: FamilySpec) -> str | None:
-    """The input of a family that takes a document."""
-    return next((c.name for c in spec.controls if isinstance(c, Document)), None)
