@@ -15,6 +15,7 @@ from studio.core.controls import Value, parse
 from studio.core.errors import StudioError
 from studio.core.messages import Convert, Progress
 from studio.models import InstalledModel, Plan, Staged, already, families, install, recognise
+from studio.models.add import check_name
 
 FILES_PART = 0.1
 """Of the progress, where the engine has something to do as well."""
@@ -24,6 +25,7 @@ def add(args: argparse.Namespace) -> dict[str, Any]:
     """Recognise, bring in, convert: gives the model, and whether it was here already."""
     started = time.monotonic()
     house = House()
+    check_name(args.name or "")
     plan = recognise(Path(args.path))
     values = _chosen(plan, pairs(args.settings, "--set", "NAME=VALUE"))
     model = already(plan, house.store, values)

@@ -92,10 +92,7 @@ def stage(
     `name` is what the model is to be called. Raises StudioError where there is no room, where
     something cannot be read or written, and for bad values; StoppedError when `cancelled` says so.
     """
-    if name and not (nameable(name) and model_id(name) == name):
-        raise StudioError(
-            f"A model cannot be called “{name[:60]}”.", "Use letters, digits, dots and dashes."
-        )
+    check_name(name)
     chosen = plan.values(values or {})
     sweep(models)
     folder = models / ADDING / uuid.uuid4().hex
@@ -121,6 +118,14 @@ def stage(
         staged.drop()
         raise
     return staged
+
+
+def check_name(name: str) -> None:
+    """Raises StudioError where a model cannot be called so; empty leaves it to the plan."""
+    if name and not (nameable(name) and model_id(name) == name):
+        raise StudioError(
+            f"A model cannot be called “{name[:60]}”.", "Use letters, digits, dots and dashes."
+        )
 
 
 def finish(
