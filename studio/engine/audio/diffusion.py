@@ -11,7 +11,7 @@ from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
 from studio.core.messages import Step
 from studio.core.recipe import Job
-from studio.engine.audio.worker import Worker
+from studio.engine.audio.worker import LOADED, Worker
 from studio.engine.image import prompt
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from studio.engine.audio.diffusion_model import Model
     from studio.engine.workbench import Workbench
 
-LOADED, READ, DRAWN, SOUNDED = 0.05, 0.1, 0.85, 0.97
-"""Parts of a job's progress after each of its phases."""
+READ, DRAWN, SOUNDED = 0.1, 0.85, 0.97
+"""Parts of a job's progress after its phases; the first is LOADED."""
 _STEPS, _TURBO_STEPS, _ACE_STEPS = 100, 8, 50
 """What is usual: for Stable Audio, and for ACE-Step's two forms."""
 _GUIDANCE = 7.0
@@ -166,9 +166,7 @@ class Making(Worker):
         # Sessions do the computing; what torch does between them is small, and the same in every
         # process only if it is not divided differently.
         torch.set_num_threads(1)
-        model = diffusion_model.load(
-            self.job, self.bench, lambda i, n: self.say("loading", i, n, LOADED * i / n)
-        )
+        model = diffusion_model.load(self.job, self.bench, self.loaded)
         self.held_by(model.brake)
         if float(self._values["seconds"]) > model.longest:
             raise StudioError(
@@ -176,7 +174,7 @@ class Making(Worker):
             )
         start: torch.Tensor | None = None
         if given is not None:
-            diffusion_model.open_encoder(self.job, self.bench, model)
+            diffusion_model.open_encoder(self.job, self.bench, model, self.loaded)
             samples = waves.resample(waves.channels(given[0], model.channels), given[1], model.rate)
             start = torch.from_numpy(samples.T.copy())
             if start.shape[1] < model.hop:

@@ -13,6 +13,7 @@ from studio.core.recipe import Job
 from studio.engine import device, graphs
 from studio.engine.audio import diffusion_graphs, diffusion_parts, diffusion_schedule
 from studio.engine.audio.weights import Plain
+from studio.engine.image.handover import Stopped
 from studio.engine.image.layout import missing, read_json
 from studio.engine.image.standins import Brake, Graph
 from studio.engine.sessions import open_session, unreadable
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Told = Callable[[int, int], None]
+Told = Callable[[float], None]
+"""Hears how much is loaded, 0 to 1; what it raises ends the loading."""
 STABLE, ACE = "StableAudioPipeline", "AceStepPipeline"
 PARTS: dict[str, tuple[str, ...]] = {
     STABLE: ("text_encoder", "projection_model", "transformer", "vae"),
@@ -130,7 +132,7 @@ def _class(name: str) -> Any:
 def load(job: Job, bench: Workbench, told: Told) -> Model:
     """The model of a job, from the bench where it is held, its brake off.
 
-    `told` hears that part i of n is loaded. Raises StudioError naming what is missing or wrong.
+    Raises StudioError naming what is missing or wrong.
     """
     key = (
         "audio.diffusion",
@@ -145,11 +147,11 @@ def load(job: Job, bench: Workbench, told: Told) -> Model:
     return opened
 
 
-def open_encoder(job: Job, bench: Workbench, model: Model) -> None:
+def open_encoder(job: Job, bench: Workbench, model: Model, told: Told) -> None:
     """Load the autoencoder's encoder, which only sounds that go in need."""
     if not model.encoder:
         folder = _Folder(job, bench)
-        model.encoder.append(folder.graph("vae", "oobleck-encoder", model.brake))
+        model.encoder.append(folder.graph("vae", "oobleck-encoder", model.brake, told))
 
 
 def pipeline_of(folder: Path) -> str:
@@ -185,6 +187,11 @@ def _architectures(folder: Path, part: str) -> dict[str, graphs.Architecture]:
         raise unreadable(folder / part / "config.json", folder) from error
 
 
+def _part(told: Told, number: int, of: int) -> Told:
+    """What hears of one part of several."""
+    return lambda fraction: told((number + fraction) / of)
+
+
 class _Folder:
     """Opens the parts of one model folder."""
 
@@ -206,16 +213,17 @@ class _Folder:
         modules: dict[str, Any] = {"tokenizer": self._tokenizer()}
         parts = PARTS[name]
         for number, part in enumerate(parts):
-            told(number, len(parts))
+            heard = _part(told, number, len(parts))
+            heard(0.0)
             config = read_json(self._folder, f"{part}/config.json")
             try:
-                modules[part] = self._part(part, config, brake, encoder, each)
-            except (StudioError, MemoryError):
+                modules[part] = self._part(part, config, brake, encoder, each, heard)
+            except (StudioError, MemoryError, Stopped):
                 raise
             except Exception as error:  # whatever a library says to a stranger's configuration
                 log.warning("%s/%s: %r", self._folder.name, part, error)
                 raise unreadable(self._folder / part / "config.json", self._folder) from error
-        told(len(parts), len(parts))
+        told(1.0)
         return Model(
             folder=self._folder,
             pipeline=name,
@@ -234,13 +242,18 @@ class _Folder:
         brake: Brake,
         encoder: list[Graph],
         each: Callable[[], None],
+        told: Told,
     ) -> Any:
         if part == "projection_model":
             return diffusion_parts.projection(config, self._weights(part))
         if part == "vae":
-            decode = self.graph(part, "oobleck-decoder", brake)
+            decode = self.graph(part, "oobleck-decoder", brake, told)
             return diffusion_parts.oobleck(config, decode, lambda: encoder[0], each)
-        made = [self.graph(part, n, brake) for n in _architectures(self._folder, part)]
+        names = list(_architectures(self._folder, part))
+        made = [
+            self.graph(part, name, brake, _part(told, n, len(names)))
+            for n, name in enumerate(names)
+        ]
         if part == "condition_encoder":
             return diffusion_parts.conditions(config, made[0], self._weights(part))
         builders: dict[int, Callable[..., Any]] = {1: diffusion_parts.t5, 2: diffusion_parts.qwen}
@@ -250,7 +263,7 @@ class _Folder:
         build = diffusion_parts.stable_audio if stable else diffusion_parts.ace_step
         return build(config, *made)
 
-    def graph(self, part: str, name: str, brake: Brake) -> Graph:
+    def graph(self, part: str, name: str, brake: Brake, told: Told) -> Graph:
         """One graph of a part: the folder's own, or the studio's with the folder's weights."""
         architecture = _architectures(self._folder, part)[name]
         own = self._folder / FOLDERS[name] / "model.onnx"
@@ -258,7 +271,9 @@ class _Folder:
         if own.is_file():
             session = open_session(self._job, own, self._bench)
         else:
-            session = graphs.open_bound(self._job, self._bench, architecture, self._weights(part))
+            session = graphs.open_bound(
+                self._job, self._bench, architecture, self._weights(part), told
+            )
         try:
             return Graph(name, session, brake, architecture.inputs)
         except ValueError as error:

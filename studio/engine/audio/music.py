@@ -11,7 +11,7 @@ from studio.core.family import FamilySpec
 from studio.core.messages import AudioPreview, Step
 from studio.core.recipe import Job
 from studio.engine.audio.encodec import MARGIN
-from studio.engine.audio.worker import Worker
+from studio.engine.audio.worker import LOADED, Worker
 from studio.engine.image import prompt
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float32]
 
-LOADED, READ, WRITTEN, SOUNDED = 0.05, 0.1, 0.85, 0.97
-"""Parts of a job's progress after each of its phases."""
+READ, WRITTEN, SOUNDED = 0.1, 0.85, 0.97
+"""Parts of a job's progress after its phases; the first is LOADED."""
 _PREVIEW_RATE = 20
 """Peaks a second."""
 _PREVIEW_SCALE = 0.7
@@ -159,14 +159,12 @@ class Composing(Worker):
 
         path = self.job.inputs.get("sound")
         given = None if path is None else waves.read(path)
-        model = music_model.load(
-            self.job, self.bench, lambda i, n: self.say("loading", i, n, LOADED * i / n)
-        )
+        model = music_model.load(self.job, self.bench, self.loaded)
         self.held_by(model.brake)
         rate = model.shape.rate
         start = np.zeros((0, model.channels), dtype=np.float32)
         if given is not None:
-            music_model.open_ears(self.job, self.bench, model)
+            music_model.open_ears(self.job, self.bench, model, self.loaded)
             start = waves.resample(waves.channels(given[0], model.channels), given[1], rate)
         given_codes = self._heard(model, start)
         codes, cut = self._write(model, given_codes)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Told = Callable[[int, int], None]
+Told = Callable[[float], None]
+"""Hears how much is loaded, 0 to 1; what it raises ends the loading."""
 MOST_WORDS = 256
 """Tokens of a prompt; MusicGen was taught with descriptions of a sentence or two."""
 FORMS = ("", "_fp16", "_quantized", "_int8", "_q8", "_q4", "_q4f16", "_uint8", "_bnb4")
@@ -103,11 +104,10 @@ class Model:
 def load(job: Job, bench: Workbench, told: Told) -> Model:
     """The model of a job, from the bench where it is held, its brake off.
 
-    `told` hears that part i of n is loaded. Raises StudioError naming what is missing or wrong.
+    Raises StudioError naming what is missing or wrong.
     """
     # The cache grows from step to step: nothing of it could be recorded and replayed.
     job = replace(job, device=replace(job.device, cuda_graphs=False))
-    parts = _Parts(job, bench)
     key = (
         "audio.music",
         job.model.name,
@@ -115,13 +115,13 @@ def load(job: Job, bench: Workbench, told: Told) -> Model:
         tuple(device.providers(job.device)),
         device.threads(job.device),
     )
-    model = bench.take(key, lambda: parts.open(told), folder_size(job.model))
+    model = bench.take(key, lambda: _Parts(job, bench).open(told), folder_size(job.model))
     bench.provider = model.provider
     model.brake.release()
     return model
 
 
-def open_ears(job: Job, bench: Workbench, model: Model) -> None:
+def open_ears(job: Job, bench: Workbench, model: Model, told: Told) -> None:
     """Load the graphs that turn a given sound into codes. Raises StudioError where they lack."""
     if encodec.WRITE not in model.codec.sessions:
         if model.single:
@@ -131,8 +131,13 @@ def open_ears(job: Job, bench: Workbench, model: Model) -> None:
                 "Take the sound out, or install the model in its original form (safetensors).",
             )
         parts = _Parts(job, bench)
-        for part in (encodec.HEAR, encodec.WRITE):
-            model.codec.sessions[part] = parts.bound(part)
+        for number, part in enumerate((encodec.HEAR, encodec.WRITE)):
+            model.codec.sessions[part] = parts.bound(part, _part(told, number, 2))
+
+
+def _part(told: Told, number: int, of: int) -> Told:
+    """What hears of one part of several."""
+    return lambda fraction: told((number + fraction) / of)
 
 
 class _Parts:
@@ -160,19 +165,19 @@ class _Parts:
         brake = Brake()
         script = self._folder / "onnx"
         single = script.is_dir()
-        told(0, 4)
+        told(0.0)
         if single:
             words = self._graph("text_encoder")
-            told(1, 4)
             sound = {encodec.SOUND: self._graph("encodec_decode")}
+            told(0.3)
+            stepping = self._graph("decoder_model_merged")
         else:
-            words = self.bound(music_graphs.WORDS)
-            told(1, 4)
-            sound = {part: self.bound(part) for part in (encodec.READ, encodec.SOUND)}
-        told(2, 4)
-        stepping = self._graph("decoder_model_merged") if single else self.bound(music_graphs.STEP)
+            words = self.bound(music_graphs.WORDS, _part(told, 0, 4))
+            reading = (encodec.READ, encodec.SOUND)
+            sound = {p: self.bound(p, _part(told, 1 + n, 4)) for n, p in enumerate(reading)}
+            stepping = self.bound(music_graphs.STEP, _part(told, 3, 4))
         provider = self._bench.provider
-        told(3, 4)
+        told(1.0)
         try:
             stepper = Stepper(stepping, brake)
         except ValueError as error:
@@ -192,12 +197,13 @@ class _Parts:
             single=single,
         )
 
-    def bound(self, part: str) -> ort.InferenceSession:
+    def bound(self, part: str, told: Told) -> ort.InferenceSession:
         """A graph of the studio's own with this folder's weights."""
         if self._weights is None:
             self._weights = Plain(graphs.safetensors_of(self._folder))
         self._graphs = self._graphs or architectures_of(self._folder)
-        return graphs.open_bound(self._job, self._bench, self._graphs[part], self._weights)
+        told(0.0)
+        return graphs.open_bound(self._job, self._bench, self._graphs[part], self._weights, told)
 
     def _graph(self, stem: str) -> ort.InferenceSession:
         """A graph that the folder brings, in the precision that is preferred of those there."""

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from studio.engine.workbench import Workbench
 
 
+LOADED = 0.05
+"""Part of a job's progress that loading is."""
+
+
 class Worker:
     """One job, from the model folder to the file; `work` is what a family does."""
 
@@ -59,6 +63,10 @@ class Worker:
         fraction = max(self._last.fraction, min(1.0, fraction))
         self._last = Progress(phase, min(step, total), total, fraction)
         self.emit(self._last)
+
+    def loaded(self, fraction: float) -> None:
+        """Say how much of the model is loaded; raises Stopped where nobody wants it any more."""
+        self.say("loading", round(100 * fraction), 100, LOADED * fraction)
 
     def save(
         self,

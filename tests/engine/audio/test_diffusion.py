@@ -72,7 +72,7 @@ def outputs(job: Job) -> list[Output]:
 
 
 def model_of(job: Job) -> diffusion_model.Model:
-    return diffusion_model.load(job, BENCH, lambda i, n: None)
+    return diffusion_model.load(job, BENCH, lambda fraction: None)
 
 
 def on_torch(kind: str, strength: float = 1.0, *, turbo: bool = False) -> Any:
@@ -122,7 +122,7 @@ def test_so_is_what_starts_from_a_sound(strength: float, make_job: MakeJob) -> N
 
     job = make_job("stable", {})
     model = model_of(job)
-    diffusion_model.open_encoder(job, BENCH, model)
+    diffusion_model.open_encoder(job, BENCH, model, lambda fraction: None)
     sound = torch.from_numpy(np.random.default_rng(1).normal(0, 0.3, (1, 1, 900)).astype("f4"))
     given = {"initial_audio_waveforms": sound, "initial_audio_sampling_rate": RATE}
     ours = made(model.build(strength), num_inference_steps=3, **given)
@@ -152,7 +152,7 @@ def test_ace_step_with_a_reference_is_that_of_torch(make_job: MakeJob) -> None:
 
     job = make_job("turbo", {})
     model = model_of(job)
-    diffusion_model.open_encoder(job, BENCH, model)
+    diffusion_model.open_encoder(job, BENCH, model, lambda fraction: None)
     sound = torch.from_numpy(np.random.default_rng(1).normal(0, 0.3, (2, 160 * HOP)).astype("f4"))
     settings = {"audio_duration": 1.0, "num_inference_steps": 3, "reference_audio": sound}
     ours, theirs = made(model.build(), **settings), made(on_torch("ace", turbo=True), **settings)

@@ -69,7 +69,7 @@ def outputs(job: Job) -> list[Output]:
 
 
 def model_of(job: Job) -> music_model.Model:
-    return music_model.load(job, BENCH, lambda i, n: None)
+    return music_model.load(job, BENCH, lambda fraction: None)
 
 
 def composed(
@@ -116,7 +116,7 @@ def test_so_is_what_goes_on_from_a_sound(form: str, make_job: MakeJob) -> None:
 
     job = make_job(form, {})
     model = model_of(job)
-    music_model.open_ears(job, BENCH, model)
+    music_model.open_ears(job, BENCH, model, lambda fraction: None)
     # Long enough to be read in more than one go.
     noise = np.random.default_rng(1).normal(0, 0.3, (model.channels, 90 * HOP)).astype(np.float32)
     given = np.empty((model.books, 90), np.int64)
@@ -134,7 +134,7 @@ def test_the_codec_in_pieces_is_the_codec_in_one(frames: int, make_job: MakeJob)
 
     job = make_job("mono", {})
     model = model_of(job)
-    music_model.open_ears(job, BENCH, model)
+    music_model.open_ears(job, BENCH, model, lambda fraction: None)
     theirs = tiny_music.module().audio_encoder
     random = np.random.default_rng(frames)
     codes = random.integers(0, tiny_music.CODES, (4, frames))

@@ -56,7 +56,7 @@ def test_the_finished_sound_is_as_loud_as_all_others(count: int, level: float) -
     noise = (random.normal(0, level, (3 * 32_000, count))).astype(np.float32)
     made = waves.finish(noise, 32_000)
     assert made.shape == noise.shape
-    whole = waves.channels(made.astype(np.float32) / 32767, 2)
+    whole = waves.channels(np.asarray(made / 32767, dtype=np.float32), 2)
     heard = waves.resample(whole, 32_000, 44_100).astype(np.float64)
     assert abs(loudness.measure(heard) - loudness.TARGET) < 0.3
     assert loudness.true_peak(whole.astype(np.float64)) < 1.0
