@@ -246,3 +246,26 @@ def test_the_text_ends_where_it_is_told_to(folders: dict[str, Path], tmp_path: P
     (short,) = [s for s in causal.run(job, Workbench()) if isinstance(s, Output)]
     ended = media.body(short.files[0].read_bytes().decode("utf-8"))
     assert ended.rstrip("\n") == text[: text.index(stop, 7)].rstrip()
+
+
+@pytest.mark.parametrize(
+    ("there", "precision", "taken"),
+    [
+        (["model_q4", "model", "model_fp16"], "auto", "model"),
+        (["model_q4", "model_fp16"], "auto", "model_q4"),
+        (["model_fp16", "model_int8"], "full", "model_int8"),
+        (["model", "model_quantized"], "int8", "model_quantized"),
+        (["model"], "int8", "model"),
+        (["decoder_model"], "auto", None),
+    ],
+)
+def test_one_of_several_variants_is_taken(
+    there: list[str], precision: str, taken: str | None, tmp_path: Path
+) -> None:
+    from studio.engine.text.opening import graphs_of
+
+    (tmp_path / "onnx").mkdir()
+    for name in there:
+        (tmp_path / "onnx" / f"{name}.onnx").write_bytes(b"x")
+    found = graphs_of(job_of(tmp_path, tmp_path / "job", precision=precision), "model")
+    assert [p.stem for p in found.values()] == ([taken] if taken else [])
