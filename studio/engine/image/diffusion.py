@@ -220,7 +220,7 @@ SPEC = FamilySpec(
     where={"layout": ("diffusers",), "pipeline": tuple(KINDS)},
     models="Stable Diffusion 1.5, 2.1 and XL with their Turbo, LCM and inpainting forms, Stable"
     " Diffusion 3, FLUX.1 dev, schnell and Fill; ControlNets for all but LCM and Fill; LoRAs",
-    proved="pictures of each of diffusers' pipelines against torch at the same seed, within 1e-4, on"
+    proved="pictures of each of diffusers' pipelines against torch, same seed, within 1e-4, on"
     " tiny models of the published classes with random weights; the starter model as it is",
     outputs=(".png",),
     examples=(
