@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -186,3 +187,28 @@ def test_a_tokenizer_that_strips_the_first_space_loses_none(
     start = [3, 5]  # " foxes"
     whole = tokenizer.decode([*start, *ids])
     assert "foxes" + joined(tokenizer, ids, start) == whole
+
+
+def test_long_positions_are_used_as_far_as_they_hold(model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "phi"
+    shutil.copytree(model, copy)
+    config = json.loads((copy / "genai_config.json").read_text("utf-8"))
+    config["model"] |= {"type": "phi3", "context_length": 131_072}
+    (copy / "genai_config.json").write_text(json.dumps(config), "utf-8")
+    job = Job("", Recipe("text", "", "", 0), copy, copy, device=DeviceChoice("cpu", 1))
+    assert genai.load(job, Workbench()).context == 4096
+
+
+def test_a_turn_ends_where_its_family_ends_it(chatty: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "forgetful"
+    shutil.copytree(chatty, copy)
+    config = json.loads((copy / "genai_config.json").read_text("utf-8"))
+    config["model"] |= {"eos_token_id": [], "bos_token_id": 9999}
+    (copy / "genai_config.json").write_text(json.dumps(config), "utf-8")
+    settings = json.loads((copy / "tokenizer_config.json").read_text("utf-8"))
+    (copy / "tokenizer_config.json").write_text(
+        json.dumps({k: v for k, v in settings.items() if k != "eos_token"}), "utf-8"
+    )
+    job = Job("", Recipe("text", "", "", 0), copy, copy, device=DeviceChoice("cpu", 1))
+    loaded = genai.load(job, Workbench())
+    assert loaded.stops == {9999, loaded.tokenizer.id_of("<|im_end|>")}
