@@ -160,6 +160,9 @@ def _voices(look: Look) -> tuple[str, ...]:
         return _numbered(look.configs[f"{piper}.json"].get("num_speakers"))
     if look.config.get("model_type") == "vits":
         return _numbered(look.config.get("num_speakers"))
+    if look.config.get("model_type") == "speecht5":
+        inside = [PurePosixPath(n) for n in look.names if n.startswith("speakers/")]
+        return tuple(sorted(p.stem for p in inside if p.suffix in _SPEAKERS))[:MAX_NAMES]
     if not is_kokoro(look):
         return ()
     loose = [PurePosixPath(n) for n in look.names if n.startswith("voices/") and n.endswith(".bin")]

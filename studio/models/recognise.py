@@ -39,9 +39,9 @@ GENAI = frozenset(
     ]
 )
 """Architectures of which the engine builds a model for onnxruntime-genai."""
-_GRAPHS: dict[str, str] = {
+CONVERTED: dict[str, str] = {
     **dict.fromkeys(
-        ["gpt2", "gpt_neox", "bloom", "opt", "bert", "roberta", "distilbert", "t5", "bart"],
+        ["gpt2", "gpt_neox", "bloom", "opt", "bert", "roberta", "distilbert", "t5", "mt5", "bart"],
         "text.graphs",
     ),
     **dict.fromkeys(["vits", "speecht5", "musicgen"], "audio.graphs"),
@@ -353,7 +353,7 @@ def _sort(name: str, seen: Look, facts: Mapping[str, str]) -> tuple[str, str, tu
             )
         if architecture in GENAI:
             return f"Language model ({model_type})", "text.genai", (_PRECISION,)
-        converter = _GRAPHS.get(model_type)
+        converter = CONVERTED.get(model_type)
         if converter is None:
             raise refused(
                 name,
@@ -403,7 +403,7 @@ def _runs(seen: Look) -> bool:
     """Whether the safetensors beside the ONNX files can be run or converted."""
     listed = seen.config.get("architectures")
     first = listed[0] if isinstance(listed, list) and listed else ""
-    return seen.config.get("model_type") in _GRAPHS or first in GENAI
+    return seen.config.get("model_type") in CONVERTED or first in GENAI
 
 
 def _into_onnx(taken: Taken) -> Taken:

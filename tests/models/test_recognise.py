@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.core.errors import StudioError
-from studio.engine.convert import registry
+from studio.engine.convert import audio_graphs, registry
 from studio.engine.convert.text_genai import ARCHITECTURES
+from studio.engine.image import single_file
 from studio.models import recognise
 from studio.models.facts import facts_of, layout_of, names_of, role_of
 from studio.models.inspect import look
-from studio.models.recognise import GENAI
+from studio.models.recognise import CONVERTED, GENAI
 from tests.models import makers
 
 Make = Callable[[Path], Path]
@@ -410,3 +411,18 @@ def test_absurd_shapes_are_told(shape: list[object], tmp_path: Path) -> None:
     path.write_bytes(struct.pack("<Q", len(raw)) + raw + b"\0" * 4)
     with pytest.raises(StudioError, match="damaged"):
         recognise(path)
+
+
+@pytest.mark.parametrize(("width", "channels"), [(768, 4), (768, 9), (2048, 4), (2048, 9)])
+def test_the_engine_and_the_store_agree_on_checkpoints(
+    width: int, channels: int, tmp_path: Path
+) -> None:
+    file = makers.checkpoint(tmp_path / "a.safetensors", width, channels)
+    plan, found = recognise(file), single_file.recognise(file)
+    assert found.xl == ("XL" in plan.what)
+    assert found.inpainting == ("inpainting" in plan.what)
+
+
+def test_every_sound_converter_knows_what_is_sent_to_it() -> None:
+    sent = {t for t, converter in CONVERTED.items() if converter == "audio.graphs"}
+    assert sent <= set(audio_graphs.KINDS)
