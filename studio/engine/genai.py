@@ -18,7 +18,7 @@ from studio.core.recipe import Job
 from studio.engine import device
 from studio.engine.sampling import Sampler
 from studio.engine.tokenizer import JsonTokenizer, Tokenizer
-from studio.engine.workbench import Workbench, folder_stamp
+from studio.engine.workbench import Workbench, folder_size, folder_stamp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,10 @@ _SHORT_ROPE = 4_096
 
 CHUNK = 32
 """Prompt tokens per call: genai holds the GIL in a call, and between calls a cancel is heard."""
+LARGER_CHUNK = 64
+"""The same for models of a few hundred megabytes: a tenth faster, and still a fifth of a second.
+Small ones gain nothing, and large ones would be deaf for too long."""
+_LARGER_FROM, _LARGER_TO = 64 << 20, 700 << 20
 
 _MAX_CONFIG = 8 << 20
 """Bytes; some tokenizer settings list every token."""
@@ -61,6 +65,8 @@ class Loaded:
     """What was read can be taken back: no layer has a cache that forgets."""
     cache_bytes: int
     """What one token takes in that buffer, about."""
+    chunk: int
+    """Prompt tokens per call: a function of the model alone, since the numbers depend on it."""
     kept: list[Reader] = field(default_factory=list)
     """Where conversations stand, last used last; they go when the model goes."""
 
@@ -182,7 +188,7 @@ def generate(
         history=history,
     )
     reader = Reader(loaded, count + wanted)
-    step = CHUNK if loaded.shared_cache else count
+    step = loaded.chunk if loaded.shared_cache else count
     for start in range(0, count, step):
         reader.read(prompt_ids[start : start + step])
         yield None
@@ -223,6 +229,7 @@ def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
         shared_cache=shared,
         rewinds=shared and not model_part["decoder"].get("sliding_window"),
         cache_bytes=_cache_bytes(model_part["decoder"], provider),
+        chunk=LARGER_CHUNK if _LARGER_FROM <= folder_size(folder) < _LARGER_TO else CHUNK,
     )
     try:
         # One token: a graph that cannot be run shows here, not in the midst of a text.

@@ -161,7 +161,7 @@ def _story(
         page,
         seed=seed,
         length=int(values["length"]),
-        chunk=genai.CHUNK,
+        chunk=loaded.chunk,
         stop=stop_strings(str(values["stop"])),
     )
     if not page.words and not start.strip():

@@ -101,7 +101,8 @@ class Reader:
     def __init__(self, loaded: genai.Loaded) -> None:
         """Raises StudioError where the model's chat template is none."""
         self._tokenizer = loaded.tokenizer
-        self._chunk = genai.CHUNK if loaded.shared_cache else loaded.context
+        self._whole = not loaded.shared_cache
+        self._chunk = loaded.context if self._whole else loaded.chunk
         found = template.find(loaded.folder)
         self._raw = found is None
         self._template = template.ChatTemplate(
@@ -125,13 +126,13 @@ class Reader:
             calls += self._chunks(self._ids(whole[at:end], first=at == 0))
             at = end + space + len(answer)
             # A model that thought in between did not read on from where its prompt ended.
-            steady = end == len(before) and not talk.think and self._chunk == genai.CHUNK
+            steady = end == len(before) and not talk.think and not self._whole
             ids = tokenizer.encode_on(whole[end:at])
             calls += [(i,) for i in ids] if steady else self._chunks(ids)
         calls += self._chunks(self._ids(whole[at:], first=at == 0))
         # Tokens begin with the space before a word, so a space at the end would be one too many.
         calls += self._chunks(tokenizer.encode_plain(conversation.start.rstrip(" \t")))
-        if self._chunk != genai.CHUNK:  # a past that can be read in one call only
+        if self._whole:  # a past that can be read in one call only
             calls = [tuple(i for call in calls for i in call)]
         return Script(tuple(calls), thinking)
 
