@@ -77,6 +77,8 @@ class Architecture:
     exporter: Literal["script", "dynamo"] = "script"
     prefix: str = ""
     """What stands before the weights' names in the state dict, where `build` wraps a module."""
+    blind: bool = False
+    """No size depends on a value: it need not be computed to be traced, which makes it quick."""
     half: bool = False
     """Computed in 16-bit floating point, for GPUs; floating inputs and outputs are so too."""
 
@@ -162,24 +164,29 @@ def open_bound(
     heard = told or (lambda fraction: None)
     path = ensure(architecture, job, lambda fraction: heard(EXPORTING * fraction))
     try:
-        while bench.given_up:
-            heard(EXPORTING)
-            bench.given_up[0].join(BEAT)
-            if not bench.given_up[0].is_alive():
-                del bench.given_up[0]
+        wait(bench, lambda: heard(EXPORTING))
         listed = json.loads((path.parent / WEIGHTS).read_text("utf-8"))
         found = _fitted(architecture, listed, weights, device.threads(job.device), heard)
         # ONNX Runtime copies them into memory of its own, so that ours is free again at the end.
         bound = {n: ort.OrtValue.ortvalue_from_numpy(array) for n, array in found.items()}
         heard(0.9)
-        session = _opened(job, path, bench, bound, lambda: heard(0.9))
+        session = opened(job, path, bench, bound, lambda: heard(0.9))
     finally:
         discard(path, job)
     heard(1.0)
     return session
 
 
-def _opened(
+def wait(bench: Workbench, heard: Callable[[], None]) -> None:
+    """Let loading end that was stopped, so that two large models are not in memory at once."""
+    while bench.given_up:
+        heard()
+        bench.given_up[0].join(BEAT)
+        if not bench.given_up[0].is_alive():
+            del bench.given_up[0]
+
+
+def opened(
     job: Job,
     path: Path,
     bench: Workbench,

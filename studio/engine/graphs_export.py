@@ -124,6 +124,50 @@ def is_small(module: torch.nn.Module) -> bool:
     return weights <= SMALL_WEIGHTS and sum(1 for _ in module.modules()) <= SMALL_MODULES
 
 
+def uncomputed() -> None:
+    """From here on, products of matrices and convolutions on the processor give zeros.
+
+    Nobody reads what a traced module computes, and in 16 bits a processor takes minutes for it.
+    Only for a process that does nothing else.
+    """
+    import torch
+
+    def sizes(value: torch.Tensor) -> tuple[int, ...]:
+        # As numbers: torch's own sizes may be tensors while a module is traced.
+        return value.detach().numpy().shape
+
+    def convolution(given: torch.Tensor, weight: torch.Tensor, bias: Any, *how: Any) -> Any:
+        stride, padding, dilation, transposed, more, groups, *_ = how
+        inner, kernel = sizes(given), sizes(weight)
+        rest = zip(inner[2:], kernel[2:], stride, padding, dilation, strict=True)
+        if transposed:
+            back = [(n - 1) * s - 2 * pad + wide * (k - 1) + 1 for n, k, s, pad, wide in rest]
+            steps = [n + m for n, m in zip(back, more, strict=True)]
+            return torch.zeros((inner[0], kernel[1] * groups, *steps), dtype=given.dtype)
+        steps = [(n + 2 * pad - wide * (k - 1) - 1) // s + 1 for n, k, s, pad, wide in rest]
+        return torch.zeros((inner[0], kernel[0], *steps), dtype=given.dtype)
+
+    def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        return torch.zeros((*sizes(left)[:-1], sizes(right)[-1]), dtype=left.dtype)
+
+    def addmm(bias: torch.Tensor, left: torch.Tensor, right: torch.Tensor, **how: Any) -> Any:
+        return product(left, right)
+
+    library: Any = vars(torch.library)["Library"]("aten", "IMPL")
+    for name, call in (
+        ("_convolution", convolution),
+        ("mm", product),
+        ("bmm", product),
+        ("addmm", addmm),
+    ):
+        library.impl(name, call, "CPU")
+    _KERNELS.append(library)
+
+
+_KERNELS: list[Any] = []
+"""What `uncomputed` put in place; it is taken out again where nobody holds it."""
+
+
 def export(architecture: Architecture, module: torch.nn.Module, folder: Path) -> None:
     """Write the graph of `module` and the list of its weights into a folder that exists."""
     import torch
@@ -268,6 +312,8 @@ def main(folder: Path) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     architecture = pickle.loads(data)  # from the process that started this one
+    if architecture.blind and architecture.exporter == "script":
+        uncomputed()
     export(architecture, module_of(architecture), folder)
     # Past the interpreter's own end, which must not meet a thread that waits on stdin.
     os._exit(0)

@@ -114,6 +114,7 @@ def of_config(
         dynamic=dynamic,
         exporter="dynamo" if cls in _DYNAMO else "script",
         prefix=modules.PREFIX,
+        blind=True,
         half=half,
     )
 
