@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bench import pages, report
 
-PARTS = ("text", "loop", "image", "diffusion", "load", "speech", "music", "library", "window")
-PARTS += ("smooth",)
+PARTS: tuple[str, ...] = (
+    "text", "loop", "image", "diffusion", "load", "speech", "music", "library", "window", "smooth",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -11,6 +11,8 @@ from studio.models.headers import Header
 from studio.models.inspect import Look, is_kokoro, lora_file, piper_voice
 
 MAX_NAMES = 4096
+_SPEAKERS = (".npy", ".bin", ".safetensors")
+"""What a speaker of SpeechT5 is kept in."""
 
 _TEXT = """
     llama mistral mixtral qwen2 qwen2_moe qwen3 qwen3_moe phi phi3 phimoe gemma gemma2 gemma3
@@ -161,8 +163,8 @@ def _voices(look: Look) -> tuple[str, ...]:
     if look.config.get("model_type") == "vits":
         return _numbered(look.config.get("num_speakers"))
     if look.config.get("model_type") == "speecht5":
-        inside = [PurePosixPath(n) for n in look.names if n.startswith("speakers/")]
-        return tuple(sorted(p.stem for p in inside if p.suffix in _SPEAKERS))[:MAX_NAMES]
+        beside = [PurePosixPath(n) for n in look.names if n.startswith("speakers/")]
+        return tuple(sorted(p.stem for p in beside if p.suffix in _SPEAKERS))[:MAX_NAMES]
     if not is_kokoro(look):
         return ()
     loose = [PurePosixPath(n) for n in look.names if n.startswith("voices/") and n.endswith(".bin")]

@@ -350,6 +350,10 @@ def test_facts_are_those_of_the_contract(tmp_path: Path) -> None:
     )
     assert sd[2]["pipeline"] == "StableDiffusionXLPipeline"
     assert seen(_control(tmp_path))[1] == "controlnet"
+    reader = makers.transformers(tmp_path / "s", "speecht5", "SpeechT5ForTextToSpeech")
+    (reader / "speakers").mkdir()
+    (reader / "speakers" / "anna.npy").write_bytes(b"\x93NUMPY")
+    assert seen(reader)[3] == {"voices": ("anna",)}
     several = makers.transformers(tmp_path / "v", "vits", "VitsModel", num_speakers=3)
     assert seen(several)[3] == {"voices": ("0", "1", "2")}
 
