@@ -102,7 +102,8 @@ def _open(
     except StudioError:
         raise
     except Exception as error:
-        if optimized is not None and optimized.exists():
+        stopped = type(error).__name__ == "ModelLoadCanceled"  # by the flag that `watch` was given
+        if optimized is not None and optimized.exists() and not stopped:
             # A cache is never worth a failure: throw it away and read the model itself.
             log.warning("cached graph %s is unreadable: %s", optimized, error)
             _drop(optimized)

@@ -81,11 +81,16 @@ class Drawing:
         # A transformer's ControlNet looks at its picture through the autoencoder.
         latent = wish.control is not None and found.kind.denoiser == "transformer"
         if wish.picture is not None or latent:
-            pipelines.open_encoder(job, bench, model)
+            pipelines.open_encoder(job, bench, model, self._loaded)
         if wish.controlnet is not None:
-            self._controlnet = pipelines.open_controlnet(job, bench, model, wish.controlnet[0])
+            folder, _ = wish.controlnet
+            self._controlnet = pipelines.open_controlnet(job, bench, model, folder, self._loaded)
         self._small = pipelines.open_preview(job, bench, model, wish.preview)
         return model
+
+    def _loaded(self, part: float) -> None:
+        """The model is there, and something for it is not yet."""
+        self._say("loading", 1, 1, LOADED)
 
     def _draw(self, model: Model, wish: Wish, number: int) -> None:
         """One picture of the batch."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Told = Callable[[float], None]
+"""Hears how much of something is done, 0 to 1; what it raises ends it."""
 TOLD_ABOVE = 256 << 20
 """Bytes of a model below which loading is over before its parts could be told."""
 
@@ -56,15 +58,17 @@ def open_part(
     part: str,
     *,
     residuals: bool = False,
-    told: Callable[[float], None] | None = None,
+    told: Told | None = None,
 ) -> ort.InferenceSession:
     """A session for a part of a model: from its graph, or its weights bound to a graph without.
 
     `residuals` asks for the inputs of a ControlNet where there is a choice. The models of the
-    setting `lora` are merged into the weights. `told` hears how much is done (0 to 1) while the
-    graph has to be made first, which can take minutes; what it raises ends that. Raises
-    StudioError naming what is missing.
+    setting `lora` are merged into the weights. `told` hears every 0.1 s how much is done (0 to
+    1), for a graph may have to be made first, which takes minutes; what it raises ends the
+    loading. Raises StudioError naming what is missing.
     """
+    from studio.engine import graphs
+
     path = layout.graph(part)
     if path is None and not layout.has_weights(part):
         raise layout.tell_missing(part)
@@ -74,8 +78,11 @@ def open_part(
                 "A LoRA cannot be laid over this model: its weights are fixed inside ONNX graphs.",
                 "Choose a model in safetensors, or leave the LoRA out.",
             )
-        return open_session(job, path, bench)
-    from studio.engine import graphs
+        if told is None:
+            return open_session(job, path, bench)
+        heard = functools.partial(told, 0.0)
+        graphs.wait(bench, heard)
+        return graphs.opened(job, path, bench, {}, heard)
     from studio.engine.image import architectures, lora
 
     architecture = architectures.architecture_of(
@@ -109,17 +116,18 @@ def load(job: Job, bench: Workbench, layout: Layout, told: Callable[[float, int]
         steered,
     )
     size = folder_size(layout.folder)
-    heard = told if size > TOLD_ABOVE else lambda part, of: None
+    quick = size <= TOLD_ABOVE and layout.graph(layout.kind.denoiser) is not None
+    heard = (lambda part, of: None) if quick else told
     model = bench.take(key, lambda: _open(job, bench, layout, steered, heard), size)
     bench.provider = model.provider
     model.brake.release()
     return model
 
 
-def open_encoder(job: Job, bench: Workbench, model: Model) -> None:
+def open_encoder(job: Job, bench: Workbench, model: Model, told: Told | None = None) -> None:
     """Load the VAE's encoder, which only pictures that go in need.
 
-    Raises StudioError where the model has none.
+    `told` as in `open_part`. Raises StudioError where the model has none.
     """
     if "vae_encoder" in model.graphs:
         return
@@ -129,16 +137,18 @@ def open_encoder(job: Job, bench: Workbench, model: Model) -> None:
             f"The model “{layout.folder.name}” cannot start from a picture.",
             "Take the picture out, or choose another model.",
         )
-    model.graphs["vae_encoder"] = _graph(job, bench, layout, "vae_encoder", model.brake)
+    model.graphs["vae_encoder"] = _graph(job, bench, layout, "vae_encoder", model.brake, told=told)
 
 
-def open_controlnet(job: Job, bench: Workbench, model: Model, folder: Path) -> Any:
+def open_controlnet(
+    job: Job, bench: Workbench, model: Model, folder: Path, told: Told | None = None
+) -> Any:
     """The ControlNet in a folder, kept with the model until another one is asked for."""
     layout = model.layout.with_part("controlnet", folder)
 
     def build() -> Any:
         config = layout.config("controlnet")
-        graph = _graph(job, bench, layout, "controlnet", model.brake)
+        graph = _graph(job, bench, layout, "controlnet", model.brake, told=told)
         return _configured(layout, "controlnet", lambda: controlnets.controlnet(config, graph))
 
     return _laid(model, "controlnet", (folder, folder_stamp(folder)), build)
@@ -189,8 +199,10 @@ def _graph(
     part: str,
     brake: standins.Brake,
     residuals: bool = False,
-    told: Callable[[float], None] | None = None,
+    told: Told | None = None,
 ) -> standins.Graph:
+    if layout.graph(part) is not None and folder_size(layout.place(part)) < TOLD_ABOVE:
+        told = None  # it is open before it could be told
     needed, optional = _configured(layout, part, lambda: _inputs(layout, part))
     session = open_part(job, bench, layout, part, residuals=residuals, told=told)
     try:

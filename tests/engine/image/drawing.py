@@ -57,6 +57,27 @@ def endless_like(path: Path) -> None:
     )
 
 
+def slow_to_open(path: Path) -> None:
+    """Make a UNet's graph one whose constants take seconds to be folded when it is opened."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load(path)
+    chance = np.random.default_rng(0).standard_normal((512, 512), dtype=np.float32) / 23
+    model.graph.initializer.append(numpy_helper.from_array(chance, "many"))
+    nodes = [
+        helper.make_node("MatMul", [f"step{i}" if i else "many", "many"], [f"step{i + 1}"])
+        for i in range(1500)
+    ]
+    nodes.append(helper.make_node("ReduceSum", ["step1500"], ["slow"], keepdims=0))
+    nodes.append(helper.make_node("Add", ["sample", "slow"], ["shifted"]))
+    for node in model.graph.node:
+        node.input[:] = ["shifted" if n == "sample" else n for n in node.input]
+    for node in reversed(nodes):
+        model.graph.node.insert(0, node)
+    onnx.save(model, path)
+
+
 def _endless(path: Path, inputs: list[tuple[str, list[int | str]]]) -> None:
     import onnx
     from onnx import TensorProto, helper

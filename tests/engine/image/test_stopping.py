@@ -9,11 +9,11 @@ import pytest
 
 from studio.core.errors import StudioError
 from studio.core.messages import Output, Progress, Step
-from studio.engine.image import diffusion
+from studio.engine.image import diffusion, pipelines
 from studio.engine.image.handover import Stopped
 from studio.engine.workbench import Workbench
 from tests.engine.image.conftest import MakeJob
-from tests.engine.image.drawing import BENCH, endless, model_of, outputs
+from tests.engine.image.drawing import BENCH, endless, model_of, outputs, slow_to_open
 
 
 def test_closing_at_every_yield_leaves_nothing(make_job: MakeJob, photo: Path) -> None:
@@ -48,6 +48,31 @@ def test_a_long_graph_can_be_stopped_in_the_middle(copy: Path, make_job: MakeJob
     steps.close()
     assert set(threading.enumerate()) <= before
     assert not list(job.folder.iterdir())
+
+
+@pytest.mark.timeout(60)
+def test_loading_can_be_stopped_in_the_middle(
+    copy: Path, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipelines, "TOLD_ABOVE", 0)
+    slow_to_open(copy / "unet" / "model.onnx")
+    job, bench, before = make_job(model=copy), Workbench(), set(threading.enumerate())
+    steps = diffusion.run(job, bench)
+    taken: list[Step] = []
+    for step in steps:
+        taken.append(step)
+        if len(taken) > 3 and taken[-1] == taken[-2] == taken[-3]:
+            break  # it says where it is while the graph is opened
+    assert isinstance(taken[-1], Progress)
+    assert taken[-1].phase == "loading"
+    steps.close()
+    # What opens the graph hears of it in its own time; nobody waits for it, but the next job.
+    assert set(threading.enumerate()) - before <= set(bench.given_up)
+    assert not list(job.folder.iterdir())
+    for thread in bench.given_up:
+        thread.join()
+    monkeypatch.undo()
+    assert [s for s in diffusion.run(make_job(), bench) if isinstance(s, Output)]
 
 
 def test_a_pulled_brake_lets_nothing_start(make_job: MakeJob) -> None:
