@@ -113,5 +113,6 @@ KINDS: dict[str, Callable[[Path], Graphs]] = {
     "vits": _vits,
     "speecht5": _speecht5,
     "speecht5_hifigan": _hifigan,
+    "hifigan": _hifigan,  # as published before transformers gave it its own name
 }
 """By the model type in config.json, or the pipeline in model_index.json."""
