@@ -367,9 +367,10 @@ class ModelsPane(QWidget):
         """As much room for what is on its way in as it needs, but not more than there is."""
         cards = self.additions.cards()
         self._incoming.setVisible(bool(cards))
-        self.additions.adjustSize()
-        wanted = self.additions.sizeHint().height()
+        wanted = self.additions.wanted_height(self.width() - 2 * theme.SPACE)
         self._incoming.setFixedHeight(min(wanted, max(120, self.height() * 2 // 5)))
+        narrow = self.width() < NARROW
+        self._add.setVisible(not (narrow and cards))
         # One thing at a time is the thing to do.
         kind = "" if cards else "primary"
         if self.add_file.property("kind") != kind:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QComboBox,
     QFrame,
     QHBoxLayout,
@@ -26,6 +28,8 @@ from studio.ui.notices import Notices
 from studio.ui.widgets.elided import ElidedLabel
 from studio.ui.widgets.itemwords import file_size
 
+NARROW = 620
+"""Below this width the buttons stand under the words."""
 KINDS = {"text": "type", "image": "image", "audio": "audio-lines"}
 
 
@@ -46,6 +50,13 @@ class Additions(QWidget):
     def cards(self) -> list[AdditionCard]:
         """The cards as they stand, from the top."""
         return list(self._cards.values())
+
+    def wanted_height(self, width: int) -> int:
+        """How high the cards are together where they are so wide."""
+        self._column.activate()
+        if self._column.hasHeightForWidth():
+            return self._column.totalHeightForWidth(width)
+        return self._column.sizeHint().height()
 
     def _sync(self) -> None:
         shown = {a.id: a for a in self._adder.all()}
@@ -115,13 +126,20 @@ class AdditionCard(QFrame):
         words.addWidget(self.what)
         words.addWidget(self._asked)
         words.addWidget(self.bar)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.PAD, theme.INSET, theme.PAD, theme.INSET)
-        row.setSpacing(theme.INSET)
-        row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(words, 1)
-        row.addWidget(self.cancel, 0, Qt.AlignmentFlag.AlignVCenter)
-        row.addWidget(self.begin, 0, Qt.AlignmentFlag.AlignVCenter)
+        about = QHBoxLayout()
+        about.setSpacing(theme.INSET)
+        about.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
+        about.addLayout(words, 1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(theme.GAP)
+        buttons.addStretch(1)
+        buttons.addWidget(self.cancel)
+        buttons.addWidget(self.begin)
+        self._rows = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._rows.setContentsMargins(theme.PAD, theme.INSET, theme.PAD, theme.INSET)
+        self._rows.setSpacing(theme.INSET)
+        self._rows.addLayout(about, 1)
+        self._rows.addLayout(buttons)
         self._draw()
 
     def show_state(self) -> None:
@@ -140,6 +158,16 @@ class AdditionCard(QFrame):
             self.bar.setRange(0, 0)
         self.what.setText(self._words())
         self.setAccessibleName(f"{addition.title}. {self.what.text()}")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW
+        ways = QBoxLayout.Direction
+        self._rows.setDirection(ways.TopToBottom if narrow else ways.LeftToRight)
+        self._rows.setSpacing(theme.GAP if narrow else theme.INSET)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, super().minimumSizeHint().height())
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -175,6 +203,7 @@ class AdditionCard(QFrame):
         box.setObjectName(f"addition-{option.name}")
         box.setAccessibleName(said(option.label))
         box.setToolTip(said(option.help))
+        box.setMinimumWidth(96)
         for choice in option.options:
             box.addItem(said(choice.label), choice.value)
         box.setCurrentIndex(box.findData(option.default))
