@@ -118,3 +118,8 @@ def model_id(name: str) -> str:
     if not plain or not plain[0].isalnum():
         plain = f"model-{plain}".strip("-")
     return f"model-{plain}" if _DEVICES.match(plain) else plain
+
+
+def refused(name: str, why: str, hint: str) -> StudioError:
+    """What is said of something that cannot be added."""
+    return StudioError(f"“{name}” cannot be added: {why[:1].lower()}{why[1:].rstrip('.')}.", hint)

@@ -11,49 +11,20 @@ from studio.core.errors import StudioError
 from studio.core.family import Kind
 from studio.core.files import cannot_read
 from studio.models import checkpoints, onegraph
-from studio.models.card import MAX_CARD, Card
+from studio.models.card import Card
 from studio.models.facts import facts_of, kind_of, layout_of, role_of
 from studio.models.headers import ARCHIVES, disguise
-from studio.models.inspect import INDEXES, PICKLED, WEIGHTS, Look, is_kokoro, look, lora_file
-from studio.models.plan import Plan, Taken, fingerprint, model_id
+from studio.models.inspect import INDEXES, PICKLED, WEIGHTS, Look, look, lora_file
+from studio.models.places import card_of, files_below, snapshot_of
+from studio.models.plan import Plan, Taken, fingerprint, model_id, refused
+from studio.models.taking import CONVERTED, GENAI, into_onnx, wanted
 
-MAX_FILES = 5_000
-"""Files in a model's folder; who gives more has given a whole disk."""
-SMALL_FILE = 64 << 20
-"""Bytes of a file beside the weights that still belongs to a model, as a tokenizer."""
-
-GENAI = frozenset(
-    [
-        "LlamaForCausalLM",
-        "MistralForCausalLM",
-        "Qwen2ForCausalLM",
-        "Qwen3ForCausalLM",
-        "Phi3ForCausalLM",
-        "GemmaForCausalLM",
-        "Gemma2ForCausalLM",
-        "Gemma3ForCausalLM",
-        "Gemma3ForConditionalGeneration",
-        "SmolLM3ForCausalLM",
-        "GraniteForCausalLM",
-        "Olmo2ForCausalLM",
-    ]
-)
-"""Architectures of which the engine builds a model for onnxruntime-genai."""
-CONVERTED: dict[str, str] = {
-    **dict.fromkeys(
-        ["gpt2", "gpt_neox", "bloom", "opt", "bert", "roberta", "distilbert", "t5", "mt5", "bart"],
-        "text.graphs",
-    ),
-    **dict.fromkeys(["vits", "speecht5", "musicgen"], "audio.graphs"),
-}
-"""model_type of transformers -> the converter that exports its graphs."""
 _SAID = {
     "vits": "VITS voice",
     "speecht5": "SpeechT5 voice",
     "musicgen": "MusicGen model",
     "hifigan": "HiFi-GAN vocoder, for speech models that need one",
 }
-_USELESS = (".py", ".msgpack", ".h5", ".ot", ".tflite", ".gguf", ".mlmodel", ".incomplete", ".part")
 _PRECISION = Choice(
     name="precision",
     label="Precision",
@@ -82,11 +53,6 @@ def recognise(path: Path) -> Plan:
     except OSError as error:
         raise cannot_read(path, error) from error
     raise StudioError(f"There is no file or folder {path}.", "Check the path.")
-
-
-def refused(name: str, why: str, hint: str) -> StudioError:
-    """What is said of something that cannot be added."""
-    return StudioError(f"“{name}” cannot be added: {why[:1].lower()}{why[1:].rstrip('.')}.", hint)
 
 
 # Files
@@ -227,12 +193,12 @@ def _onnx(path: Path) -> Plan:
 
 def _folder(folder: Path) -> Plan:
     name, source = folder.name, ""
-    snapshot = _snapshot(folder)
+    snapshot = snapshot_of(folder)
     if snapshot is not None:
         folder, owner = snapshot
         name = owner.name.removeprefix("models--").rpartition("--")[2] or owner.name
         source = "https://huggingface.co/" + owner.name.removeprefix("models--").replace("--", "/")
-    files = tuple(_files(folder))
+    files = tuple(files_below(folder))
     if not files:
         raise refused(name, "the folder is empty", "Choose the folder that the model lies in.")
     inner = {p.relative_to(folder).parts[0] for p in files}
@@ -254,12 +220,12 @@ def _folder(folder: Path) -> Plan:
 
 def _found(given: Path, name: str, seen: Look, source: str = "") -> Plan:
     """The plan for a whole folder, or for the files of a voice."""
-    taken = _wanted(seen)
+    taken = wanted(seen)
     kept = look(seen.folder, tuple(t.path for t in taken))
     if kept.problem:
         raise refused(name, kept.problem, kept.hint)
     facts, layout = facts_of(kept), layout_of(kept)
-    card = _card(seen.folder) if given.is_dir() else ""
+    card = card_of(seen.folder) if given.is_dir() else ""
     said = Card.parse(card)
     what, converter, options = _sort(name, kept, facts)
     kind = kind_of(kept)
@@ -267,7 +233,7 @@ def _found(given: Path, name: str, seen: Look, source: str = "") -> Plan:
     if layout == "diffusers" and not role_of(kept):
         front["pipeline_tag"] = "text-to-audio" if kind == "audio" else "text-to-image"
     if layout == "onnx":
-        taken = tuple(_into_onnx(t) for t in taken)
+        taken = tuple(into_onnx(t) for t in taken)
     if layout in ("onnx", "transformers.js") and kind in (None, "image"):
         tag = said.pipeline_tag
         if tag not in onegraph.TAGS:
@@ -297,7 +263,7 @@ def _found(given: Path, name: str, seen: Look, source: str = "") -> Plan:
         converter=converter,
         options=options,
         role=role_of(kept),
-        contents=[t.path for t in _wanted(seen)],
+        contents=[t.path for t in wanted(seen)],
     )
 
 
@@ -366,51 +332,6 @@ def _sort(name: str, seen: Look, facts: Mapping[str, str]) -> tuple[str, str, tu
     return f"{words} with ONNX files", "", ()
 
 
-def _wanted(seen: Look) -> tuple[Taken, ...]:
-    """The files that make the model; pickled twins, other programs' files and variants stay."""
-    kokoro = is_kokoro(seen)
-    index = "model_index.json" in seen.configs
-    parts = any("/" in n for n in seen.headers) or any("/" in n for n in seen.graphs)
-    names = set(seen.names)
-    prefers = layout_of(seen) == "transformers.js" and bool(seen.headers) and _runs(seen)
-    taken = []
-    for path, name in zip(seen.files, seen.names, strict=True):
-        place = PurePosixPath(name)
-        suffix = place.suffix.lower()
-        if suffix in _USELESS or place.name == "README.md":
-            continue
-        if suffix in PICKLED and not (kokoro and "voices" in name):
-            continue
-        if index and parts and "/" not in name and suffix in WEIGHTS:
-            continue  # the same model once more, in one file
-        if prefers and name.startswith("onnx/"):
-            continue  # its safetensors run as they are
-        plain = place.with_name(place.name.split(".", 1)[0] + ".safetensors").as_posix()
-        if suffix == ".safetensors" and name != plain and plain in names and _variant(place.name):
-            continue
-        weights = suffix in WEIGHTS or place.name.endswith(("_data", ".data"))
-        if not weights and path.stat().st_size > SMALL_FILE:
-            continue
-        taken.append(Taken(path, name))
-    return tuple(taken)
-
-
-def _variant(name: str) -> bool:
-    return any(f".{word}." in f".{name}." for word in ("fp16", "fp32", "bf16", "non_ema", "ema"))
-
-
-def _runs(seen: Look) -> bool:
-    """Whether the safetensors beside the ONNX files can be run or converted."""
-    listed = seen.config.get("architectures")
-    first = listed[0] if isinstance(listed, list) and listed else ""
-    return seen.config.get("model_type") in CONVERTED or first in GENAI
-
-
-def _into_onnx(taken: Taken) -> Taken:
-    weights = taken.place.endswith((".onnx", "_data", ".data"))
-    return Taken(taken.path, f"onnx/{taken.place}") if weights else taken
-
-
 def _plan(
     source: Path,
     files: tuple[Taken, ...],
@@ -444,41 +365,3 @@ def _plan(
         role=role,
         options=options,
     )
-
-
-def _card(folder: Path) -> str:
-    try:
-        with (folder / "README.md").open("rb") as file:
-            return file.read(MAX_CARD).decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
-def _files(folder: Path) -> list[Path]:
-    """Every file below a folder but hidden ones, links to files included. Raises StudioError."""
-    found: list[Path] = []
-    for where, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__")))
-        found += [Path(where) / n for n in sorted(names) if not n.startswith(".")]
-        if len(found) > MAX_FILES or len(Path(where).relative_to(folder).parts) > 8:
-            raise refused(
-                folder.name, "there are too many files in it", "Choose the model's own folder."
-            )
-    return [p for p in found if p.is_file()]
-
-
-def _snapshot(folder: Path) -> tuple[Path, Path] | None:
-    """The newest snapshot and the repository's folder, where this is in a Hugging Face cache."""
-    if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
-        return folder, folder.parent.parent
-    snapshots = folder / "snapshots"
-    if not folder.name.startswith("models--") or not snapshots.is_dir():
-        return None
-    try:
-        revision = (folder / "refs" / "main").read_text("ascii").strip()
-        if revision.isalnum() and (snapshots / revision).is_dir():
-            return snapshots / revision, folder
-    except (OSError, ValueError):
-        pass  # without a name for the newest, the youngest it is
-    found = sorted((p for p in snapshots.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
-    return (found[-1], folder) if found else None

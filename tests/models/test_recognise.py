@@ -20,7 +20,7 @@ from studio.engine.image import single_file
 from studio.models import recognise
 from studio.models.facts import facts_of, layout_of, names_of, role_of
 from studio.models.inspect import look
-from studio.models.recognise import CONVERTED, GENAI
+from studio.models.taking import CONVERTED, GENAI
 from tests.models import makers
 
 Make = Callable[[Path], Path]

@@ -23,7 +23,7 @@ from studio.engine import genai
 from studio.engine.convert import genai_build, text_genai
 from studio.engine.supervisor import Died, Heard, Supervisor
 from studio.engine.workbench import Workbench
-from studio.models.recognise import GENAI
+from studio.models.taking import GENAI
 from tests.engine import tiny_text
 
 COMMON: dict[str, Any] = {
