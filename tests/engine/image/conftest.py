@@ -68,7 +68,7 @@ def kinds(
     Graphs are kept from one run of the tests to the next, as long as nothing changes that they
     are made from: transformers take the exporter ten seconds each.
     """
-    base, cache = tmp_path_factory.mktemp("kinds"), pytestconfig.cache
+    base, cache = tmp_path_factory.mktemp("kinds"), getattr(pytestconfig, "cache", None)
     kept = tmp_path_factory.mktemp("graphs")
     if cache is not None:
         kept = cache.mkdir(f"tiny-kinds-{tiny_kinds.made_from()}")
