@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from studio.core.errors import StudioError
 from studio.engine.image import layout, ldm, lora
 from studio.engine.image.architectures import weights
-from tests.engine.image.test_architectures import CLIP, UNET, VAE, XL
+from studio.engine.image.kinds import KINDS
+from tests.engine.image.test_architectures import CLIP, FLUX, SD3, UNET, VAE, XL
 
 TARGETS = ["to_q", "to_v", "to_out.0", "ff.net.0.proj", "conv1", "proj_in", "time_emb_proj", "conv"]
 LEVELS = ((0.7, 1), (-0.4, 2))
@@ -190,6 +191,31 @@ def test_kohyas_names_for_xl_are_those_of_the_first_program(
         got = ours(*given, added_cond_kwargs=more).sample
         expected = changed(*given, added_cond_kwargs=more).sample
     assert (expected - got).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "config"), [("FluxPipeline", FLUX), ("StableDiffusion3Pipeline", SD3)]
+)
+def test_a_transformer_takes_its_share(
+    pipeline: str, config: Mapping[str, Any], tmp_path: Path
+) -> None:
+    import diffusers
+
+    module = getattr(diffusers, config["_class_name"]).from_config(dict(config)).eval()
+    _, state = adapter(module, ["to_q", "to_out.0", "add_k_proj", "proj_out"], 8)
+    path = tmp_path / "transformer.safetensors"
+    save_file({f"transformer.{n}": v * (2 if "_B." in n else 1) for n, v in state.items()}, path)
+    found = layout.Layout(tmp_path, pipeline, KINDS[pipeline], {}, {"transformer": config})
+    plain = {n: v.numpy() for n, v in module.state_dict().items()}
+    merged = lora.over(plain, found, "transformer", [(path, 0.5)])
+    layers = {n.split(".lora_")[0] for n in state}
+    for name, value in plain.items():
+        layer = name.removesuffix(".weight")
+        added = np.zeros_like(value)
+        if layer in layers and name.endswith(".weight"):
+            up, down = (state[f"{layer}.lora_{side}.weight"].numpy() for side in "BA")
+            added = 0.5 * 2 * (up @ down)
+        assert np.abs(merged[name] - value - added).max() < 1e-5
 
 
 def test_a_core_in_the_middle_is_multiplied_in(model: layout.Layout, tmp_path: Path) -> None:
