@@ -111,11 +111,18 @@ class Drawing:
         _check_steps(pipeline, options, wish, accepted)
         (model.vae.enable_tiling if wish.tiled else model.vae.disable_tiling)()
 
+        rhythm = previews.Rhythm()
+
         def drawn(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             total = int(pipe.num_timesteps)
             self._say("drawing", index + 1, total, start + share * DRAWN * (index + 1) / total)
             if index + 1 < total:
-                self._emit(self._preview(pipe, model, wish, number))
+                if not rhythm.due():
+                    model.denoiser.calls.clear()
+                    return tensors
+                with rhythm:
+                    preview = self._preview(pipe, model, wish, number)
+                self._emit(preview)
             else:
                 self._say("decoding", 0, 1, start + share * DRAWN)
             return tensors

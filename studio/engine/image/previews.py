@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,31 @@ LATENTS = 32
 costs a sixteenth where it shows a quarter of the width."""
 SMALL_LATENTS = 64
 """The same where a small decoder is there, which is some hundred times faster."""
+
+
+SHARE = 0.05
+"""Of the time that drawing takes, what previews may take besides."""
+
+
+class Rhythm:
+    """When the next preview is due: so seldom that all of them cost little beside the drawing.
+
+    A context manager round the making of one. The first is due at once.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
+        self._now = now
+        self._next = self._began = now()
+
+    def due(self) -> bool:
+        return self._now() >= self._next
+
+    def __enter__(self) -> None:
+        self._began = self._now()
+
+    def __exit__(self, *error: object) -> None:
+        ended = self._now()
+        self._next = ended + (ended - self._began) * (1 / SHARE - 1)
 
 
 def estimate(pipe: Any, denoiser: Any) -> torch.Tensor:

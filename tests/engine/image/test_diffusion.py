@@ -104,7 +104,8 @@ def test_words_are_not_cut_in_half() -> None:
     assert prompt.fit("abcdefghij", "", 4, len) == ("abcd", True)
 
 
-def test_progress_and_previews(make_job: MakeJob) -> None:
+def test_progress_and_previews(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(previews, "SHARE", 1.0)  # one a step, however long they take
     job = make_job(steps=5, count=2, sampler="heun")
     steps = list(diffusion.run(job, Workbench()))
     progress = [s for s in steps if isinstance(s, Progress)]

@@ -43,7 +43,10 @@ def some(files: dict[str, Path], *names: str) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_with_previews(kind: str, make_kind: MakeKind) -> None:
+def test_a_picture_with_previews(
+    kind: str, make_kind: MakeKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "SHARE", 1.0)  # one a step, however long they take
     steps = list(diffusion.run(make_kind(kind, steps=4, guidance=2.0), BENCH))
     seen = [s for s in steps if isinstance(s, ImagePreview)]
     (made,) = [s for s in steps if isinstance(s, Output)]
@@ -287,3 +290,20 @@ def test_safetensors_draw_what_graphs_draw(
         job, model=folder, extras=extras, folder=tmp_path / "again", cache=tmp_path / "cache"
     )
     assert np.abs(pixels(outputs(again)[0]) - expected).max() <= 1
+
+
+def test_previews_take_little_beside_the_drawing() -> None:
+    clock = [0.0]
+    rhythm = previews.Rhythm(lambda: clock[0])
+    shown = 0
+    while clock[0] < 200:
+        if rhythm.due():
+            with rhythm:
+                clock[0] += 0.5
+            shown += 1
+        clock[0] += 0.1
+    assert 18 <= shown <= 21, "half a second each, a twentieth of two hundred"
+    quick = previews.Rhythm(lambda: clock[0])
+    with quick:
+        pass
+    assert quick.due(), "what costs nothing is always due"
