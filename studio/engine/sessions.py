@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,11 @@ def _open(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     device.prepare(options, wanted)
-    named = device.with_settings(wanted, job.device, job.cache)
+    # Pictures are drawn by many steps of one size; a text's past grows with every token, which a
+    # recording cannot follow.
+    capture = job.device.cuda_graphs and job.recipe.kind == "image" and wanted[0] == device.CUDA
+    choice = replace(job.device, cuda_graphs=capture)
+    named = device.with_settings(wanted, choice, job.cache)
     optimized = None
     if initializers:
         options.add_external_initializers(list(initializers), list(initializers.values()))
@@ -97,7 +102,7 @@ def _open(
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
             with contextlib.suppress(OSError):
                 os.utime(optimized.parent)  # the least recently used goes first
-            return _session(optimized, options, named, job.device)
+            return _session(optimized, options, named)
         return _open_and_keep(path, options, named, job, optimized)
     except StudioError:
         raise
@@ -108,20 +113,25 @@ def _open(
             log.warning("cached graph %s is unreadable: %s", optimized, error)
             _drop(optimized)
             return _open(job, path, bench, wanted, initializers, watch)
+        if capture and not stopped:
+            # A graph of which a part stays on the processor cannot be recorded.
+            plain = replace(job, device=replace(job.device, cuda_graphs=False))
+            return _open(plain, path, bench, wanted, initializers, watch)
         if _is_memory(error):
             raise MemoryError(str(error)) from error
         raise unreadable(path, job.model) from error
 
 
 def _session(
-    path: Path, options: Any, named: list[tuple[str, dict[str, str]]], choice: DeviceChoice
+    path: Path, options: Any, named: list[tuple[str, dict[str, str]]]
 ) -> ort.InferenceSession:
     import onnxruntime as ort
 
     session = ort.InferenceSession(
         str(path), options, [n for n, _ in named], provider_options=[o for _, o in named]
     )
-    if choice.cuda_graphs and device.in_use(session.get_providers()) == device.CUDA:
+    captures = named[0][1].get("enable_cuda_graph") == "1"
+    if captures and device.in_use(session.get_providers()) == device.CUDA:
         from studio.engine.captured import CapturedSession
 
         return CapturedSession(session)
@@ -206,16 +216,16 @@ def _open_and_keep(
 ) -> ort.InferenceSession:
     """Open a graph and, where `keep` is given, leave its optimized form there, whole or not."""
     if keep is None or job.cache is None:
-        return _session(path, options, named, job.device)
+        return _session(path, options, named)
     part = keep.parent.with_name(f"{keep.parent.name}.{os.getpid()}.part")
     try:
         part.mkdir(parents=True, exist_ok=True)
         # Never the reason for a full disk: twice the graph has to stay free beside it.
         if shutil.disk_usage(part).free < 3 * _weight(path):
             part.rmdir()
-            return _session(path, options, named, job.device)
+            return _session(path, options, named)
     except OSError:
-        return _session(path, options, named, job.device)
+        return _session(path, options, named)
     options.optimized_model_filepath = str(part / keep.name)
     options.add_session_config_entry(
         "session.optimized_model_external_initializers_file_name", keep.name + ".data"
@@ -223,7 +233,7 @@ def _open_and_keep(
     options.add_session_config_entry(
         "session.optimized_model_external_initializers_min_size_in_bytes", "1024"
     )
-    session = _session(path, options, named, job.device)
+    session = _session(path, options, named)
     try:
         part.replace(keep.parent)
     except OSError:
