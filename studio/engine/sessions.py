@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import StudioError
-from studio.core.recipe import DeviceChoice, Job
+from studio.core.recipe import Job
 from studio.engine import device
 from studio.engine.gpus import free_on_gpu
 from studio.engine.graphs_tuning import tuned
