@@ -1,7 +1,7 @@
 """What models can be had and what is on disk."""
 
+from studio.core.card import Card
 from studio.models.add import Staged, StoppedError, already, finish, install, stage, sweep
-from studio.models.card import Card
 from studio.models.extras import extras
 from studio.models.plan import Plan
 from studio.models.recognise import recognise

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from studio.core.card import FINGERPRINT, Card
 from studio.core.controls import Value
 from studio.core.errors import StudioError
 from studio.core.files import cannot_read, cannot_write, sync_folder
 from studio.core.locks import FileLock
-from studio.models.card import FINGERPRINT, Card
 from studio.models.plan import Plan, Taken, fingerprint, model_id
 from studio.models.store import InstalledModel, Store, describe, nameable
 

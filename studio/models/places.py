@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from studio.models.card import MAX_CARD
+from studio.core.card import MAX_CARD
 from studio.models.plan import refused
 
 MAX_FILES = 5_000

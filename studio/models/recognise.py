@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from studio.core.card import Card
 from studio.core.controls import Choice, Option
 from studio.core.errors import StudioError
 from studio.core.family import Kind
 from studio.core.files import cannot_read
 from studio.models import checkpoints, onegraph
-from studio.models.card import Card
 from studio.models.facts import facts_of, kind_of, layout_of, role_of
 from studio.models.headers import ARCHIVES, disguise
 from studio.models.inspect import INDEXES, PICKLED, WEIGHTS, Look, look, lora_file

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from studio.core.card import Card
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec, Kind
 from studio.core.recipe import Recipe
-from studio.models.card import Card
 from studio.models.facts import facts_of, kind_of, names_of, role_of
 from studio.models.inspect import look
 

@@ -16,7 +16,7 @@ from studio.core.controls import (
 from studio.core.family import Example, FamilySpec
 from studio.core.messages import Step
 from studio.core.recipe import Job
-from studio.engine.image import handover, schedulers
+from studio.engine.image import handover, schedulers, usual
 from studio.engine.image.drawing import Drawing
 from studio.engine.image.kinds import KINDS
 from studio.engine.image.loaded import libraries
@@ -115,20 +115,24 @@ SPEC = FamilySpec(
         Number(
             name="steps",
             label="Steps",
-            help="More steps take longer and draw finer, up to some point.",
-            default=20,
-            minimum=1,
-            maximum=100,
+            help="More steps take longer and draw finer, up to some point; 0 takes as many as"
+            " suit the model.",
+            default=0,
+            minimum=0,
+            maximum=usual.MOST_STEPS,
             whole=True,
+            least="Automatic",
         ),
         Number(
             name="guidance",
             label="Guidance",
-            help="How closely the prompt is followed. Up to 1 it is not pressed at all.",
-            default=4.0,
-            minimum=0.0,
-            maximum=20.0,
+            help="How closely the prompt is followed. Up to 1 it is not pressed at all; the lowest"
+            " value takes what suits the model.",
+            default=usual.AUTOMATIC,
+            minimum=usual.AUTOMATIC,
+            maximum=usual.MOST_GUIDANCE,
             step=0.5,
+            least="Automatic",
         ),
         Choice(
             name="sampler",

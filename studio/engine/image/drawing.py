@@ -156,9 +156,7 @@ class Drawing:
         summary["title"] = prompt.title(str(values["prompt"]))
         notes = [
             "The prompt is longer than this model reads; its end was left out." if cut else "",
-            "This model takes no negative prompt; it was left out."
-            if unwanted and options["negative_prompt"] is None
-            else "",
+            _unheard(unwanted, options),
         ]
         if any(notes):
             summary["note"] = " ".join(filter(None, notes))
@@ -182,6 +180,15 @@ class Drawing:
     def _say(self, phase: Phase, step: int, total: int, fraction: float) -> None:
         self._last = Progress(phase, step, total, min(1.0, fraction))
         self._emit(self._last)
+
+
+def _unheard(unwanted: str, options: dict[str, Any]) -> str:
+    """What is to be said of a negative prompt that did nothing."""
+    if unwanted and options["negative_prompt"] is None:
+        return "This model takes no negative prompt; it was left out."
+    if unwanted and options["guidance_scale"] <= 1:
+        return "The negative prompt did nothing: it works with a guidance above 1."
+    return ""
 
 
 def _options(model: Model, wish: Wish, accepted: set[str]) -> dict[str, Any]:

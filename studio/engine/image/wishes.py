@@ -11,7 +11,7 @@ from studio.core.controls import Value
 from studio.core.errors import StudioError
 from studio.core.recipe import Job
 from studio.engine import device
-from studio.engine.image import pictures
+from studio.engine.image import pictures, usual
 from studio.engine.image.kinds import Task
 from studio.engine.image.layout import Layout
 from studio.engine.image.pipelines import laid_over
@@ -29,6 +29,7 @@ class Wish:
     """A job's settings, checked; sizes in pixels, pictures of this size."""
 
     values: Mapping[str, Value]
+    """With numbers of steps and guidance for what was left to the model."""
     task: Task
     width: int
     height: int
@@ -73,7 +74,7 @@ def read(job: Job, values: Mapping[str, Value], layout: Layout) -> Wish:
     previews = laid_over(job, "preview")
     large = width * height // layout.scale**2 > TILED_ABOVE
     return Wish(
-        values=values,
+        values=usual.resolved(values, layout, [p.name for p, _ in laid_over(job, "lora")]),
         task=task,
         width=width,
         height=height,

@@ -36,7 +36,7 @@ def refused(job: Job) -> StudioError:
     ("values", "words"),
     [
         ({"prompt": "  "}, "Prompt"),
-        ({"steps": 0}, "Steps"),
+        ({"steps": -1}, "Steps"),
         ({"guidance": float("nan")}, "Guidance"),
         ({"sampler": "magic"}, "Sampler"),
         ({"style": "cubist"}, "Style"),

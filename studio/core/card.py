@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class Card:
     pipeline_tag: str = ""
     fingerprint: str = ""
     """Of what the studio made the model from, where it did."""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """Settings to run it with, as the hub's own runner takes them (`inference: parameters:`)."""
     text: str = ""
     """The Markdown below the front matter."""
     problem: str = ""
@@ -53,6 +55,7 @@ class Card:
             tags=_words(data.get("tags")),
             pipeline_tag=_first(data, "pipeline_tag"),
             fingerprint=_first(data, FINGERPRINT),
+            parameters=_numbers(data.get("inference")),
             text=body.strip(),
             problem=problem,
         )
@@ -94,6 +97,21 @@ def _first(data: Mapping[str, Any], *names: str) -> str:
             if text:
                 return text
     return ""
+
+
+def _numbers(inference: object) -> dict[str, float]:
+    """The numbers among the parameters; `inference: false` is usual as well."""
+    parameters = inference.get("parameters") if isinstance(inference, dict) else None
+    if not isinstance(parameters, dict):
+        return {}
+    return {
+        name: float(value)
+        for name, value in parameters.items()
+        if isinstance(name, str)
+        and isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) < 1e6  # no NaN either
+    }
 
 
 def _words(value: object) -> tuple[str, ...]:
