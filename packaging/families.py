@@ -14,7 +14,7 @@ def table() -> str:
     from studio.core.family import Unavailable
     from studio.engine.registry import FAMILIES, load
 
-    lines = ["| family | what it does | models | proved on |", "|---|---|---|---|"]
+    lines = ["| family | what it does | made for | proved on |", "|---|---|---|---|"]
     for entry in FAMILIES:
         family = load(entry)
         if isinstance(family, Unavailable):
