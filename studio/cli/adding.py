@@ -50,7 +50,7 @@ def _install(
 
     def convert(staged: Staged) -> None:
         order = Convert(
-            id=staged.folder.name,
+            id=staged.job,
             converter=plan.converter,
             folder=staged.folder,
             source=plan.source,

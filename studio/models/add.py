@@ -50,18 +50,24 @@ class Staged:
     plan: Plan
     values: Mapping[str, Value]
     folder: Path
+    """Has the model's name already, for what is said of it on the way."""
     models: Path
     id: str
     title: str
     """Where it is not that of the plan."""
     lock: FileLock
 
+    @property
+    def job(self) -> str:
+        """What the engine calls its work on it: no other has the same."""
+        return self.folder.parent.name
+
     def drop(self) -> None:
         """Away with it. What cannot be removed now goes at the next start."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder.parent, ignore_errors=True)
         self.lock.free()
         with contextlib.suppress(OSError):
-            self.folder.parent.rmdir()
+            self.folder.parent.parent.rmdir()
 
 
 def already(plan: Plan, store: Store, values: Mapping[str, Value]) -> InstalledModel | None:
@@ -95,17 +101,17 @@ def stage(
     check_name(name)
     chosen = plan.values(values or {})
     sweep(models)
-    folder = models / ADDING / uuid.uuid4().hex
-    lock = FileLock(folder.with_suffix(".lock"))
+    variant = plan.variant(chosen)
+    usual = "-".join(part for part in (plan.id, variant) if part)
+    folder = models / ADDING / uuid.uuid4().hex / (name or usual)
+    lock = FileLock(folder.parent.with_suffix(".lock"))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.parent.mkdir(parents=True, exist_ok=True)
         lock.take()
-        folder.mkdir()
+        folder.mkdir(parents=True)
     except OSError as error:
         lock.free()
         raise cannot_write(folder, error) from error
-    usual = "-".join(part for part in (plan.id, plan.variant(chosen)) if part)
-    variant = plan.variant(chosen)
     title = name or (f"{plan.title} ({variant})" if variant else "")
     staged = Staged(plan, chosen, folder, models, name or usual, title, lock)
     try:

@@ -77,7 +77,7 @@ def disguise(path: Path) -> str:
     if head.startswith(b"version https://git-lfs"):
         return "pointer"
     if head.startswith((b"PK\3\4", b"PK\5\6")):
-        return "zip"
+        return "pickle" if b"/data.pkl" in head else "zip"  # torch packs its pickles
     archives = (
         b"\x1f\x8b",
         b"BZh",

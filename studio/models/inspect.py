@@ -106,7 +106,12 @@ def _look(found: Look) -> None:
                 "Its weights are pickled, and loading such files would run a stranger's program.",
                 "Look for the same model as ONNX or safetensors.",
             )
-        raise _WrongError("There are no weights in this folder.")
+        if any(name in found.configs for name in INDEXES):
+            raise _WrongError("There are no weights in this folder.")
+        raise _WrongError(
+            "There is no model in this folder.",
+            "Choose the folder that the model lies in, or its safetensors or ONNX file.",
+        )
     if not known_layout(found):
         raise _WrongError(
             "It is in no layout that Triptych knows.",

@@ -121,7 +121,7 @@ def _safetensors(path: Path) -> Plan:
     folder = _beside(path)
     header = look(path.parent, (path,))
     if path.name not in header.headers:
-        raise refused(path.name, header.problem, header.hint)
+        raise refused(path.name, _of_itself(header.problem, path), header.hint)
     try:
         single = checkpoints.tell(path, header.headers[path.name])
     except StudioError:
@@ -159,7 +159,7 @@ def _onnx(path: Path) -> Plan:
     first = look(path.parent, (path,))
     graph = first.graphs.get(path.name)
     if graph is None or (first.problem and not graph.external and "layout" not in first.problem):
-        raise refused(path.name, first.problem, first.hint)
+        raise refused(path.name, _of_itself(first.problem, path), first.hint)
     outside = {path.parent / e.location for e in graph.external}
     seen = look(path.parent, (*beside, *sorted(p for p in outside if p.is_file())))
     layout = layout_of(seen)
@@ -168,7 +168,7 @@ def _onnx(path: Path) -> Plan:
             raise refused(path.name, seen.problem, seen.hint)
         return _found(path, path.stem, seen)
     if seen.problem and "layout" not in seen.problem:
-        raise refused(path.name, seen.problem, seen.hint)
+        raise refused(path.name, _of_itself(seen.problem, path), seen.hint)
     shape = onegraph.tell(path, graph)
     files = tuple(
         Taken(p, f"onnx/{'model.onnx' if p == path else p.relative_to(path.parent).as_posix()}")
@@ -186,6 +186,11 @@ def _onnx(path: Path) -> Plan:
         written=shape.written,
         options=shape.options,
     )
+
+
+def _of_itself(problem: str, path: Path) -> str:
+    """What is wrong with a folder of this one file, said of the file."""
+    return problem.replace(f"Its file {path.name} ", "it ", 1)
 
 
 # Folders
@@ -213,9 +218,28 @@ def _folder(folder: Path) -> Plan:
         raise refused(name, f"there are {len(weights)} models in it", "Choose one of its files.")
     if not set(seen.headers) | set(seen.graphs) and any(p.suffix.lower() == ".gguf" for p in files):
         raise _gguf(name)
+    if not indexed and not weights:
+        _several(folder, name, inner)
     if seen.problem:
         raise refused(name, seen.problem, seen.hint)
     return _found(folder, name, seen, source)
+
+
+def _several(folder: Path, name: str, inner: Iterable[str]) -> None:
+    """Raise StudioError for a folder whose own folders are models, or parts of one."""
+    inside = sorted(n for n in inner if any((folder / n / index).is_file() for index in INDEXES))
+    if {"unet", "transformer"} & set(inside):
+        raise refused(
+            name,
+            "its model_index.json is missing",
+            "Get the model again; a download may have been cut short.",
+        )
+    if len(inside) > 1:
+        raise refused(
+            name,
+            f"there are {len(inside)} models in it",
+            f"Choose one of its folders: {', '.join(inside)[:200]}.",
+        )
 
 
 def _found(given: Path, name: str, seen: Look, source: str = "") -> Plan:

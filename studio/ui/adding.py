@@ -105,7 +105,7 @@ class Adder(QObject):
     def seconds_left(self, addition: Addition) -> float | None:
         """Until it is there, as far as that is known."""
         if addition.state == "converting" and addition.staged is not None:
-            job = self._engine.job(addition.staged.folder.name)
+            job = self._engine.job(addition.staged.job)
             return job.seconds_left if job is not None else None
         return addition.seconds_left()
 
@@ -150,7 +150,7 @@ class Adder(QObject):
             return
         addition.stop.set()
         if addition.state in ("waiting", "converting") and addition.staged is not None:
-            self._engine.cancel(addition.staged.folder.name)
+            self._engine.cancel(addition.staged.job)
             return  # its ending is heard
         self._forget(addition)
 
@@ -234,7 +234,7 @@ class Adder(QObject):
     def _convert(self, addition: Addition, staged: Staged) -> None:
         addition.state, addition.fraction = "waiting", 0.0
         order = Convert(
-            id=staged.folder.name,
+            id=staged.job,
             converter=staged.plan.converter,
             folder=staged.folder,
             source=staged.plan.source,
@@ -279,13 +279,13 @@ class Adder(QObject):
             self.changed.emit()
 
     def _of_job(self, job_id: str) -> Addition | None:
-        found = (a for a in self._all.values() if a.staged and a.staged.folder.name == job_id)
+        found = (a for a in self._all.values() if a.staged and a.staged.job == job_id)
         return next(found, None)
 
     def _engine_moved(self) -> None:
         for addition in self._all.values():
             if addition.state == "waiting" and addition.staged is not None:
-                self._progressed(addition.staged.folder.name)
+                self._progressed(addition.staged.job)
 
     def _progressed(self, job_id: str) -> None:
         addition, job = self._of_job(job_id), self._engine.job(job_id)

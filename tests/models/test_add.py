@@ -184,6 +184,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path, models: Path) -> None:
     plan = recognise(makers.checkpoint(tmp_path / "sd.safetensors"))
 
     def breaks(staged: Staged) -> None:
+        assert staged.folder.name == "sd"  # what is said of it names it so
         (staged.folder / "half").write_bytes(b"half")
         raise StudioError("It cannot be.", "Do without.")
 

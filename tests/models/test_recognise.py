@@ -44,6 +44,25 @@ def _zip(folder: Path) -> Path:
     return folder / "model.safetensors"
 
 
+def _photos(folder: Path) -> Path:
+    (folder / "photos").mkdir()
+    (folder / "photos" / "one.jpg").write_bytes(b"\xff\xd8\xff")
+    return folder / "photos"
+
+
+def _two(folder: Path) -> Path:
+    for name in ("one", "two"):
+        makers.transformers(folder / "models" / name, "gpt2", "GPT2LMHeadModel")
+    return folder / "models"
+
+
+def _unnamed(folder: Path) -> Path:
+    made = makers.diffusers(folder / "sd", onnx_parts=False)
+    (made / "model_index.json").unlink()
+    makers.config(made / "vae", _class_name="AutoencoderKL")
+    return made
+
+
 def _genai(folder: Path) -> Path:
     model = {"type": "phi3", "decoder": {"filename": "model.onnx"}}
     makers.config(folder / "phi", "genai_config.json", model=model)
@@ -222,8 +241,8 @@ def test_each_kind_is_told(
         ),
         (_safe({"something": (4,)}), "no kind that Triptych knows"),
         (_safe({}), "no weights"),
-        (_raw("a.safetensors", b""), "damaged"),
-        (_raw("a.safetensors", b"\xff" * 64), "damaged"),
+        (_raw("a.safetensors", b""), "added: it is damaged"),
+        (_raw("a.safetensors", b"\xff" * 64), "added: it is damaged"),
         (
             _raw("a.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:0"),
             "pointer of Git LFS",
@@ -233,11 +252,12 @@ def test_each_kind_is_told(
         (_zip, "archive"),
         (_raw("a.tar", b"\0" * 257 + b"ustar" + b"\0" * 300), "archive"),
         (_raw("a.ckpt", b"PK\3\4" + b"\0" * 40), "pickled"),
+        (_raw("a.safetensors", b"PK\3\4" + b"\0" * 26 + b"archive/data.pkl"), "pickled"),
         (_raw("a.pt", b"\x80\x02}"), "pickled"),
         (_raw("a.bin", b"\0" * 40), "pickled"),
         (_raw("a.pth", b"\0" * 40), "pickled"),
         (_raw("a.gguf", b"GGUF" + b"\0" * 40), "llama.cpp"),
-        (_raw("a.onnx", b"\x08\x0a"), "damaged"),
+        (_raw("a.onnx", b"\x08\x0a"), "added: it is damaged"),
         (_raw("a.txt", b"hello"), "no model that Triptych knows"),
         (
             lambda f: makers.onnx(
@@ -264,6 +284,9 @@ def test_each_kind_is_told(
         ),
         (lambda f: f / "nothing", "no file or folder"),
         (lambda f: f, "empty"),
+        (_photos, "no model in this folder"),
+        (_two, "there are 2 models in it"),
+        (_unnamed, "its model_index.json is missing"),
     ],
 )
 def test_what_cannot_be_added_is_told_with_the_way_out(

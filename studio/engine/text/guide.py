@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from studio.engine.sampling import Ids
 
 FORMATS = ("none", "json", "regex")
+_GAPS = {"whitespace_pattern": r"\n?[ \t]{0,32}"}
+"""Between the parts of JSON: small models go on with blank lines until they are cut off."""
 
 
 class Guide:
@@ -82,7 +84,7 @@ def _grammar(form: str, schema: str) -> str:
         parsed = json.loads(schema) if schema.strip() else {"type": "object"}
         if not isinstance(parsed, dict):
             raise ValueError("not an object")
-        return LLMatcher.grammar_from_json_schema(json.dumps(parsed))
+        return LLMatcher.grammar_from_json_schema(json.dumps(parsed), defaults=_GAPS)
     except (ValueError, RecursionError) as error:
         raise _bad(form, str(error)) from error
 

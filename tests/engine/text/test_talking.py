@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -324,6 +325,16 @@ def test_an_answer_is_held_to_a_schema(chatty: Path, tmp_path: Path) -> None:
         assert made["name"] in ("fox", "moon")
         assert made["age"] <= 9
         assert media.extract(output.files[0]).recipe == output.recipe
+
+
+def test_an_answer_does_not_end_in_blank_lines(chatty: Path, tmp_path: Path) -> None:
+    bench = Workbench()
+    for seed in range(4):
+        values: dict[str, Value] = {"format": "json", "schema": '{"enum": [{"age": 3}]}'}
+        values |= {"prompt": "Who?", "max_tokens": 400, "temperature": 2.0, "top_p": 1.0}
+        _, output = run(job_of(chatty, tmp_path / str(seed), seed, **values), bench)
+        assert json.loads(text_of(output)) == {"age": 3}
+        assert not re.search(r"\n\s*\n", text_of(output))
 
 
 def test_an_answer_is_held_to_an_expression(chatty: Path, tmp_path: Path) -> None:
