@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from studio.core.errors import StudioError
 
 if TYPE_CHECKING:
+    from llguidance._lib import JsonCompileOptions
+
     from studio.engine.genai import Loaded
     from studio.engine.sampling import Ids
 
 FORMATS = ("none", "json", "regex")
-_GAPS = {"whitespace_pattern": r"\n?[ \t]{0,32}"}
+_GAPS: JsonCompileOptions = {"whitespace_pattern": r"\n?[ \t]{0,32}"}
 """Between the parts of JSON: small models go on with blank lines until they are cut off."""
 
 
