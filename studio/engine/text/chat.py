@@ -20,7 +20,7 @@ from studio.core.files import write_atomic
 from studio.core.messages import Output, Progress, Step, TextPreview
 from studio.core.recipe import Job
 from studio.core.record import Record
-from studio.engine import genai
+from studio.engine import documents, genai
 from studio.engine.text import template, writing
 from studio.engine.text.chat_spec import SPEC
 from studio.engine.text.page import Page
@@ -51,7 +51,7 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     named = {k: v for k, v in values.items() if k not in _LATER or v != usual[k]}
     recipe = replace(job.recipe, values=named)
     chat = values["kind"] == "chat"
-    found = yield from writing.document(job)
+    found = yield from documents.of_job(job, writing.DOCUMENT)
     document = Document(*found) if found else None
     wish = "" if chat else instruction(values, document.text if document else "")
     yield Progress("loading", 0, 1, writing.DOCUMENT if document else 0.0)

@@ -14,9 +14,9 @@ from studio.core.controls import Value
 from studio.core.errors import StudioError
 from studio.core.messages import Progress, Step, TextPreview
 from studio.engine import genai
+from studio.engine.documents import split
 from studio.engine.sampling import Sampler
 from studio.engine.text.conversation import Conversation, Reader, Script, parse
-from studio.engine.text.documents import split
 from studio.engine.text.guide import Guide
 from studio.engine.text.stream import THOUGHTS, Reply, Stops, Thoughts, stop_strings
 from studio.engine.text.talk import Reading, speak

@@ -16,7 +16,8 @@ from studio.core.files import write_atomic
 from studio.core.messages import Output, Progress, Step, TextPreview
 from studio.core.recipe import Job
 from studio.core.record import Record
-from studio.engine.text import documents, rewriter, stepping, writing
+from studio.engine import documents
+from studio.engine.text import rewriter, stepping, writing
 from studio.engine.text.opening import PRECISION
 from studio.engine.text.page import Page
 
@@ -107,7 +108,7 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     values = complete(SPEC.controls, job.recipe.values)
     job = replace(job, recipe=replace(job.recipe, values=values))
     prompt = str(values["prompt"]).replace("\r\n", "\n").replace("\r", "\n").strip()
-    document = yield from writing.document(job)
+    document = yield from documents.of_job(job, writing.DOCUMENT)
     text = "\n\n".join(filter(None, (prompt, document[1].strip() if document else "")))
     if not text:
         raise StudioError("There is no text to work on yet.", "Write one, or give a document.")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from studio.core.controls import Number, Value
 from studio.core.messages import Progress, Step, TextPreview
-from studio.core.recipe import Job
-from studio.engine.text import documents
 from studio.engine.text.page import OVERRUN, Page, count_words
 from studio.engine.text.stream import Stops
 from studio.engine.tokenizer import Detokenizer, Tokenizer
@@ -111,24 +109,6 @@ class Prompt:
     written: tuple[int, ...]
     spaced: bool = False
     """The text ends in a space, which belongs to the token that comes."""
-
-
-def document(job: Job) -> Generator[Step, None, tuple[str, str] | None]:
-    """Name and text of the document that went in, None where there is none.
-
-    Raises StudioError where it cannot be read.
-    """
-    path = job.inputs.get("document")
-    if path is None:
-        return None
-    name = job.recipe.inputs["document"].name if "document" in job.recipe.inputs else path.name
-    reading = documents.read(path, name)
-    try:
-        while True:
-            part = next(reading)
-            yield Progress("reading", int(part * 100), 100, part * DOCUMENT)
-    except StopIteration as end:
-        return name, str(end.value)
 
 
 def summary(text: str, named: str) -> dict[str, str | int]:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.core.errors import StudioError
-from studio.engine.text import documents
-from studio.engine.text.documents import Reading, split
+from studio.engine import documents
+from studio.engine.documents import Reading, split
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 TYPES = (

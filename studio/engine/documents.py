@@ -19,6 +19,8 @@ from xml.etree import ElementTree
 
 from studio.core.errors import StudioError
 from studio.core.files import cannot_read
+from studio.core.messages import Progress, Step
+from studio.core.recipe import Job
 from studio.engine.text.page import CONTROL
 
 SUFFIXES = (".txt", ".md", ".docx", ".pdf", ".epub")
@@ -40,6 +42,24 @@ _GAPS = re.compile(r"\n{3,}")
 
 Reading = Generator[float, None, str]
 """Tells how far it is, 0 to 1, often enough to be stopped; returns the text."""
+
+
+def of_job(job: Job, share: float) -> Generator[Step, None, tuple[str, str] | None]:
+    """Name and text of the document that went in, None where there is none.
+
+    Reading it is `share` of the job. Raises StudioError where it cannot be read.
+    """
+    path = job.inputs.get("document")
+    if path is None:
+        return None
+    name = job.recipe.inputs["document"].name if "document" in job.recipe.inputs else path.name
+    reading = read(path, name)
+    try:
+        while True:
+            part = next(reading)
+            yield Progress("reading", int(part * 100), 100, part * share)
+    except StopIteration as end:
+        return name, str(end.value)
 
 
 def read(path: Path, name: str) -> Reading:
