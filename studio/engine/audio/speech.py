@@ -6,11 +6,12 @@ the same for all (`studio.engine.speech`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.core.controls import Extra, Named, Number, Text, complete
+from studio.core.controls import Document, Extra, Named, Number, Text, complete
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
 from studio.core.files import write_atomic
@@ -18,8 +19,10 @@ from studio.core.media import embed
 from studio.core.messages import AudioPreview, Output, Phase, Progress, Step
 from studio.core.recipe import Job
 from studio.core.record import Record
+from studio.engine import documents
 from studio.engine.audio.speech_models.opening import TYPES
 from studio.engine.image import handover
+from studio.engine.image.prompt import title
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,15 +30,19 @@ if TYPE_CHECKING:
 
     from studio.engine.audio.speech_models.base import Voice
     from studio.engine.audio.tape import Tape
-    from studio.engine.speech.script import Utterance
+    from studio.engine.speech.script import Pauses, Utterance
     from studio.engine.workbench import Workbench
 
     Samples = npt.NDArray[np.float32]
 
 LONGEST = 2 * 3600.0
 """Seconds of one piece; two hours take some 3 GB while they are levelled."""
-LOADED, SPOKEN = 0.1, 0.95
-"""How much of a job is done when the model is loaded, and when all is spoken."""
+PART = 70 * 60.0
+"""Seconds of one part of a longer text, about: an hour and ten minutes."""
+MOST_TEXT = 2_500_000
+"""Characters: of more, what is said cannot be told apart before somebody who cancels waits."""
+DOCUMENT, LOADED, SPOKEN = 0.03, 0.1, 0.95
+"""How much of a job is done when a document is read, the model loaded, and all is spoken."""
 _PREVIEW_RATE = 20.0
 """Peaks a second."""
 _HEARD = 0.09
@@ -54,7 +61,21 @@ SPEC = FamilySpec(
             lines=8,
             max_length=60_000,
             placeholder="Once upon a time…",
-            required=True,
+        ),
+        Document(
+            name="document",
+            label="Document",
+            help="Is read aloud after the text: txt, md, docx, pdf or epub.",
+        ),
+        Number(
+            name="part",
+            label="Part",
+            help="Which part of a text that takes longer than an hour, as a book.",
+            default=1,
+            minimum=1,
+            maximum=999,
+            whole=True,
+            folded=True,
         ),
         Named(name="voice", label="Voice", of="voices"),
         Number(
@@ -176,6 +197,8 @@ class Speaking:
         self._halted = False
         self._last = Progress("starting", 0, 1, 0.0)
         self._emit: Callable[[Step], None] = lambda step: None
+        self._title = ""
+        """What it is called, where not by its first words."""
         self._level = 0.0
         """The factor for what is listened to, once something was heard."""
 
@@ -207,17 +230,65 @@ class Speaking:
             float(values["paragraph_pause"]),
             float(values["comma_pause"]),
         )
+        texts = self._texts()
         voice = opening.load(self._job, self._bench, self._loading)
         self._voice = voice
         if self._halted:  # a moment ago, when there was no brake to pull yet
             voice.brake.pull()
         self._check(voice, cast.values())
-        text = str(values["prompt"])
-        said = script.read(text, cast, voice.language, pauses, voice.longest)
+        said = self._part(voice, texts, cast, pauses)
         tape = Tape(voice.rate)
         self._speak(voice, said, reading, tape)
         self._say("saving", 0, 1, SPOKEN)
         self._save(tape, voice, said)
+
+    def _texts(self) -> list[str]:
+        """What is read: what was written, and then the document."""
+        written = str(self._values["prompt"])
+        texts = [written] if written.strip() else []
+        steps = documents.of_job(self._job, DOCUMENT)
+        try:
+            while True:
+                step = next(steps)
+                if isinstance(step, Progress):
+                    self._say(step.phase, step.step, step.total, step.fraction)
+        except StopIteration as end:
+            if end.value is not None:
+                name, text = end.value
+                self._title = Path(name).stem
+                texts.append(text)
+        if not texts:
+            raise StudioError("There is nothing to read.", "Write a text, or choose a document.")
+        if sum(map(len, texts)) > MOST_TEXT:
+            raise StudioError(
+                f"The text is too long: more than {MOST_TEXT:,} characters.",
+                "Choose a document that holds a part of it.",
+            )
+        return texts
+
+    def _part(
+        self, voice: Voice, texts: list[str], cast: Mapping[str, str], pauses: Pauses
+    ) -> list[Utterance]:
+        """What is to be spoken, of a long text the part that is chosen."""
+        from studio.engine.speech import script
+
+        said: list[Utterance] = []
+        for text in texts:
+            if said:
+                said[-1] = replace(said[-1], pause=pauses.paragraph)
+            said += script.read(text, cast, voice.language, pauses, voice.longest)
+        parts = script.parts(said, PART * float(self._values["speed"]))
+        number = int(self._values["part"])
+        if number > len(parts):
+            raise StudioError(
+                f"The text has no part {number}: it has {len(parts)}.",
+                "Choose another one under “Part”.",
+            )
+        if len(parts) > 1:
+            more = "" if number == len(parts) else f" Choose {number + 1} under “Part” to go on."
+            voice.notes.add(f"This is part {number} of {len(parts)}.{more}")
+            self._title = f"{self._title or title(said[0].text)}, part {number}"
+        return parts[number - 1]
 
     def _loading(self, done: float, total: int) -> None:
         """Hears of loading very often; tells what is new, and leaves it when nobody waits."""
@@ -305,7 +376,6 @@ class Speaking:
     def _save(self, tape: Tape, voice: Voice, said: list[Utterance]) -> None:
         from studio.engine.audio import waves
         from studio.engine.audio.mixer import PEAKS, peaks
-        from studio.engine.image.prompt import title
 
         samples = tape.finish()
         record = Record(self._job.recipe, voice.provider, mark_ai=self._job.mark_ai)
@@ -314,7 +384,7 @@ class Speaking:
         summary: dict[str, Any] = {
             "seconds": len(samples) / voice.rate,
             "peaks": list(peaks(samples, PEAKS, 32767.0)),
-            "title": title(said[0].text) or "Speech",
+            "title": self._title or title(said[0].text) or "Speech",
         }
         if voice.notes:
             summary["note"] = " ".join(sorted(voice.notes))

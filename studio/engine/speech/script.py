@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from studio.core.errors import StudioError
@@ -11,6 +14,10 @@ from studio.core.errors import StudioError
 _VERSE = 64
 """Characters: lines no longer than it stand each for themselves, as in a poem."""
 _CLAUSE = re.compile(r"(?<=[,;:—،、，；])\s+(?=\S)|(?<=[、，；])(?=\S)")
+_PACE, _WIDE = 15.0, 3
+"""Characters a second, about, of alphabets; one of Chinese, Japanese or Korean takes as three."""
+_NEAR = 0.1
+"""A part may be longer or shorter by this share of itself, so that it ends with a paragraph."""
 _AFTER_DOTS = re.compile(r"(?<=…)\s+(?=[\"“'‘]?[A-Z])")
 """Where sentencex goes on over an ellipsis."""
 _SPEAKER = re.compile(r"^\W{0,3}([^\W\d_][\w .'’-]{0,39}?)\s*[*_]{0,2}:[*_]{0,2}\s+(?=\S)")
@@ -75,6 +82,36 @@ def read(
     if spoken:
         spoken[-1] = replace(spoken[-1], pause=0.0)
     return spoken
+
+
+def seconds(text: str) -> float:
+    """How long a text takes to be read at the usual speed, about."""
+    wide = sum(1 for c in text if "\u2e80" <= c <= "\ud7ff")
+    return (len(text) + (_WIDE - 1) * wide) / _PACE
+
+
+def parts(said: Sequence[Utterance], longest: float) -> list[list[Utterance]]:
+    """What is spoken, in even parts of about `longest` seconds at most, cut at the longest pauses.
+
+    At least one part, which may be empty; nothing is quiet behind the last of each.
+    """
+    ends = [0.0, *itertools.accumulate(seconds(u.text) for u in said)]
+    count = max(1, math.ceil(ends[-1] / longest))
+    size = ends[-1] / count
+    cuts = [0]
+    for number in range(1, count):
+        aim = number * size
+        first = bisect.bisect_left(ends, aim - size * _NEAR)
+        last = bisect.bisect_right(ends, aim + size * _NEAR)
+        places = range(max(first, cuts[-1] + 1), min(last, len(said)))
+        if places:
+            cuts.append(max(places, key=lambda i: (said[i - 1].pause, -abs(ends[i] - aim))))
+        elif first > cuts[-1] and first < len(said):
+            cuts.append(first)  # a single utterance fills a tenth of a part
+    found = [list(said[a:b]) for a, b in zip(cuts, [*cuts[1:], len(said)], strict=True)]
+    for part in filter(None, found):
+        part[-1] = replace(part[-1], pause=0.0)
+    return found
 
 
 def sentences(text: str, language: str) -> list[str]:

@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 
 from studio.core.errors import StudioError
 from studio.core.messages import AudioPreview, Output, Progress, Step
-from studio.core.recipe import DeviceChoice, Job, Recipe
+from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.engine.audio import loudness, speech
 from studio.engine.audio.speech_models import opening, seeded, vits
 from studio.engine.audio.speech_models.base import Manner, Voice, noise
@@ -384,6 +385,59 @@ def test_sentences_are_heard_as_they_come(mms: Path, tmp_path: Path) -> None:
     # What is heard on the way is what is kept, but for its level.
     likeness = np.corrcoef(heard.astype(float), samples)[0, 1]
     assert likeness > 0.9
+
+
+def with_document(job: Job, path: Path) -> Job:
+    recipe = replace(job.recipe, inputs={"document": InputRef("The Fox.txt", "0" * 64)})
+    return replace(job, recipe=recipe, inputs={"document": path})
+
+
+def test_a_document_is_read_after_the_text(mms: Path, tmp_path: Path) -> None:
+    book, bench = tmp_path / "0123.txt", Workbench()
+    book.write_text("A fox sings. It runs.", "utf-8")
+    way = run(with_document(job_of(mms, tmp_path / "a", prompt="Hello."), book), bench)
+    (both,) = [s for s in way if isinstance(s, Output)]
+    assert both.summary["title"] == "The Fox"
+    assert "note" not in both.summary
+    phases = [s.phase for s in way if isinstance(s, Progress)]
+    assert phases.index("reading") < phases.index("loading") < phases.index("speaking")
+    spoken = [s for s in way if isinstance(s, Progress) and s.phase == "speaking"]
+    assert {(s.step, s.total) for s in spoken} == {(n, 3) for n in range(4)}
+    written = job_of(mms, tmp_path / "b", prompt="Hello.\n\nA fox sings. It runs.")
+    (same,) = [s for s in run(written, bench) if isinstance(s, Output)]
+    heard = [soundfile.read(o.files[0])[0] for o in (both, same)]
+    assert np.array_equal(*heard)
+    (alone,) = [
+        s for s in run(with_document(job_of(mms, tmp_path / "c", prompt=" "), book), bench)
+        if isinstance(s, Output)
+    ]  # fmt: skip
+    assert alone.summary["seconds"] < both.summary["seconds"]
+    with pytest.raises(StudioError, match="nothing to read"):
+        run(job_of(mms, tmp_path / "d", prompt=""), bench)
+
+
+def test_a_book_is_read_in_parts(
+    mms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book, bench = tmp_path / "book.md", Workbench()
+    book.write_text("\n\n".join(["Hello there. A fox!", "It sings. It runs."] * 2), "utf-8")
+    monkeypatch.setattr(speech, "PART", 2.0)
+
+    def read(name: str, **values: Any) -> Output:
+        job = with_document(job_of(mms, tmp_path / name, **values), book)
+        (made,) = [s for s in run(job, bench) if isinstance(s, Output)]
+        return made
+
+    one, last = read("one"), read("last", part=3)
+    assert one.summary["note"] == "This is part 1 of 3. Choose 2 under “Part” to go on."
+    assert last.summary["note"] == "This is part 3 of 3."
+    assert last.summary["title"] == "The Fox, part 3"
+    with pytest.raises(StudioError, match="no part 4"):
+        read("no", part=4)
+    assert "of 2." in read("quick", speed=2.0).summary["note"]  # more of it fits into the time
+    monkeypatch.setattr(speech, "MOST_TEXT", 10)
+    with pytest.raises(StudioError, match="too long"):
+        read("long")
 
 
 def test_a_cast_of_several_voices(kokoro: Path, tmp_path: Path) -> None:

@@ -93,6 +93,28 @@ def test_numbers_in_other_languages() -> None:
     assert numbers.words(10**30) == numbers.digits(str(10**30))
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from(["One.", "A fox. " * 9, "今日は。"]), st.booleans())),
+    st.floats(0.5, 100.0),
+)
+def test_parts_are_the_whole(pieces: list[tuple[str, bool]], longest: float) -> None:
+    said = [script.Utterance(t, "", 0.8 if end else 0.35) for t, end in pieces]
+    parts = script.parts(said, longest)
+    assert [u.text for part in parts for u in part] == [t for t, _ in pieces]
+    assert all(parts) or parts == [[]]
+    assert all(part[-1].pause == 0.0 for part in parts if part)
+
+
+def test_parts_end_with_paragraphs() -> None:
+    said = [script.Utterance("A fox. " * 10, "", 0.8 if n % 7 == 6 else 0.35) for n in range(300)]
+    parts = script.parts(said, 300.0)
+    assert len(parts) == 5
+    assert all(sum(map(len, parts[:n])) % 7 == 0 for n in range(5))
+    lengths = [sum(script.seconds(u.text) for u in part) for part in parts]
+    assert max(lengths) < 1.2 * 300.0
+    assert script.seconds("今日は") == pytest.approx(3 * script.seconds("abc"))
+
+
 def test_sentences() -> None:
     text = 'Dr. Smith left. "Is it late?" he asked. Yes… It was 3.50 p.m. on Jan. 5. 😀'
     assert script.sentences(text, "en") == [
