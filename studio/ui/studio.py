@@ -36,6 +36,8 @@ class Handover:
     files: Mapping[str, Path] = field(default_factory=dict)
     family: str = ""
     """Empty leaves it to what is chosen there."""
+    model: str = ""
+    """Empty leaves it to the family."""
     make: bool = False
 
 

@@ -87,7 +87,7 @@ QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox, QDate
 QLineEdit, QDateEdit { padding: 6px 9px; min-height: 18px; }
 QPlainTextEdit, QTextEdit { padding: 6px 6px; }
 QSpinBox, QDoubleSpinBox { padding: 5px 0 5px 0; min-height: 20px; }
-QComboBox { padding: 6px 9px; min-height: 18px; }
+QComboBox { padding: 6px 9px; min-height: 18px; combobox-popup: 0; }
 QLineEdit:focus, QDateEdit:focus { border: 2px solid $focus; padding: 5px 8px; }
 QPlainTextEdit:focus, QTextEdit:focus { border: 2px solid $focus; padding: 5px 5px; }
 QSpinBox:focus, QDoubleSpinBox:focus { border: 2px solid $focus; padding: 4px 0 4px 0; }
@@ -115,6 +115,7 @@ QComboBox QAbstractItemView { background: $surface; border: 1px solid $control;
     border-radius: 8px; padding: 4px; outline: none; selection-background-color: $selected;
     selection-color: $text; }
 QComboBox QAbstractItemView::item { min-height: 28px; padding: 0 6px; border-radius: 6px; }
+QComboBox QAbstractItemView::item:selected { background: $selected; color: $text; }
 
 QCheckBox { spacing: 8px; min-height: 24px; background: transparent; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $control; border-radius: 5px;

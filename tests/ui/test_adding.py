@@ -79,7 +79,9 @@ def test_a_dropped_file_is_asked_about_then_added_and_picked(
     assert card.title.text() == "Add “ink”?"
     assert "LoRA for Stable Diffusion 1.5" in card.what.text()
     assert "ink" not in listed(opened)
-    click(qtbot, find(card, QPushButton, "addition-begin"))
+    until(qtbot, card.begin.hasFocus)
+    click(qtbot, card.begin)
+    assert card.cancel.hasFocus(), "the keys stay where they were"
     models = find(opened, ModelList, "model-list")
 
     def picked() -> bool:

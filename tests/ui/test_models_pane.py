@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton, QTextBrowser
+from PySide6.QtWidgets import QLabel, QPushButton, QTextBrowser, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.core.family import KINDS
@@ -19,6 +19,7 @@ from studio.engine.supervisor import Supervisor
 from studio.ui.app import build
 from studio.ui.panes.models import ModelsPane
 from studio.ui.widgets.licences import licence_name, licence_words
+from studio.ui.widgets.modelchooser import ModelChooser
 from studio.ui.widgets.modellist import Entry, ModelList
 from studio.ui.window import Window
 from tests.engine import faults
@@ -185,3 +186,35 @@ def test_a_narrow_window_keeps_everything(opened: Window, qtbot: QtBot) -> None:
 def test_licences_in_plain_words(licence: str, words: str) -> None:
     assert words in licence_words(licence)
     assert licence_name(licence)
+
+
+def test_a_model_is_used_from_its_page(opened: Window, qtbot: QtBot) -> None:
+    opened.studio.engine.warm("image")
+    listed = find(opened, ModelList, "model-list")
+    use = find(opened, QPushButton, "use-model")
+
+    def offered() -> bool:
+        pick(listed, "Owls at Night")
+        return use.isVisible()
+
+    qtbot.waitUntil(offered, timeout=20_000)
+    click(qtbot, use)
+    assert opened.page == "create"
+    chooser = find(find(opened, QWidget, "image-pane"), ModelChooser, "model")
+    qtbot.waitUntil(lambda: chooser.model_id == "owls", timeout=20_000)
+
+
+def test_a_list_of_models_opens_below_with_room_for_all(opened: Window, qtbot: QtBot) -> None:
+    chooser = ModelChooser()
+    qtbot.addWidget(chooser)
+    chooser.addItems([f"model {n}" for n in range(14)])
+    chooser.setCurrentIndex(12)
+    chooser.show()
+    chooser.showPopup()
+    view = chooser.view()
+    qtbot.waitUntil(view.isVisible)
+    top = view.mapToGlobal(view.rect().topLeft()).y()
+    assert top >= chooser.mapToGlobal(chooser.rect().bottomLeft()).y()
+    last = view.visualRect(chooser.model().index(13, 0))
+    assert view.viewport().rect().contains(last)
+    chooser.hidePopup()

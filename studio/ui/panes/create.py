@@ -314,7 +314,9 @@ class CreatePane(ModelledPane):
 
     def _take(self, what: Handover) -> None:
         offer = next(iter(self.stock.of(what.family)), None)
-        if offer is not None and self.chooser.spec != offer.spec:
+        if what.model:
+            self.chooser.choose(what.family, what.model)
+        elif offer is not None and self.chooser.spec != offer.spec:
             self.chooser.choose(offer.spec.id, offer.model)
         self.composer.set_values(what.values)
         for name, path in what.files.items():

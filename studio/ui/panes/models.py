@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -28,7 +28,7 @@ from studio.models.inspect import WEIGHTS
 from studio.models.store import NOT_STATED
 from studio.ui import theme
 from studio.ui.controls import said
-from studio.ui.studio import Studio
+from studio.ui.studio import Handover, Studio
 from studio.ui.widgets.additions import Additions
 from studio.ui.widgets.background import Background
 from studio.ui.widgets.buttons import quiet
@@ -219,7 +219,10 @@ class ModelsPane(QWidget):
         self.open_folder = quiet(
             "open-model", "folder-open", self.tr("Open folder"), self._open_model_folder
         )
+        self.use = quiet("use-model", "wand-sparkles", self.tr("Make something"), self._use)
+        self.use.setToolTip(self.tr("Choose this model in its pane"))
         top.addWidget(self._title, 1)
+        top.addWidget(self.use, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(self.open_folder, 0, Qt.AlignmentFlag.AlignTop)
         column.addLayout(top)
         self._problem = WrapLabel()
@@ -280,6 +283,7 @@ class ModelsPane(QWidget):
     def _show(self, entry: Entry) -> None:
         model = entry.model
         self._title.set_raw(model.title)
+        self.use.setVisible(bool(entry.families) and not entry.problem)
         self._problem.setVisible(entry.problem)
         self._problem.set_raw(f"{model.problem} {model.hint}".strip())
         rows = [
@@ -348,7 +352,9 @@ class ModelsPane(QWidget):
     def _choose(self, *, folder: bool) -> None:
         """Let the person pick a file or a folder; what it is comes up above the list."""
         title = self.tr("Add a model's folder") if folder else self.tr("Add a model's file")
-        dialog = QFileDialog(self, title)
+        # Where browsers put what was fetched, if there is such a folder.
+        start = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DownloadLocation)
+        dialog = QFileDialog(self, title, start if Path(start).is_dir() else str(Path.home()))
         if folder:
             dialog.setFileMode(QFileDialog.FileMode.Directory)
             dialog.setOption(QFileDialog.Option.ShowDirsOnly)
@@ -377,6 +383,13 @@ class ModelsPane(QWidget):
             self.add_file.setProperty("kind", kind)
             self.add_file.style().unpolish(self.add_file)
             self.add_file.style().polish(self.add_file)
+
+    def _use(self) -> None:
+        """Choose the shown model in its pane, which comes to front."""
+        entry = self.list.entry()
+        if entry is not None and entry.families:
+            family = entry.families[0]
+            self._studio.hand(Handover(family.kind, family=family.id, model=entry.model.id))
 
     def _added(self, model: InstalledModel) -> None:
         self._wanted = model.id

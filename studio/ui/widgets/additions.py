@@ -182,6 +182,8 @@ class AdditionCard(QFrame):
             self.tr("Add “{title}”?").format(title=addition.title) if asking else addition.title
         )
         self.title.setToolTip(str(addition.path))
+        if not asking and self.begin.hasFocus():  # it goes, and the keys are not to go elsewhere
+            self.cancel.setFocus(Qt.FocusReason.OtherFocusReason)
         self.begin.setVisible(asking)
         self.cancel.setEnabled(addition.state != "finishing")
         if asking and addition.plan is not None:

@@ -30,6 +30,7 @@ class ModelChooser(QComboBox):
         self.setToolTip(self.tr("Model"))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.setMaxVisibleItems(20)
         self.setMinimumWidth(72)
         self.setMaximumWidth(200)
         self._offers: tuple[Offer, ...] = ()
