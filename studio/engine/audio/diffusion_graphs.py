@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from studio.engine.audio.weights import believable, plain
+from studio.engine.audio.weights import plain
+from studio.engine.believable import believable
 from studio.engine.graphs import Architecture
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from studio.engine.audio import encodec
-from studio.engine.audio.weights import believable, place_at
+from studio.engine.audio.weights import place_at
+from studio.engine.believable import believable
 from studio.engine.graphs import Architecture
 
 if TYPE_CHECKING:

@@ -81,23 +81,3 @@ def place_at(root: torch.nn.Module, path: str, module: torch.nn.Module) -> None:
             root.add_module(step, nn.Module())
         root = getattr(root, step)
     root.add_module(last, module)
-
-
-_MOST, _LARGEST = 512, 1 << 22
-"""Layers or heads, and any other whole number, beyond which a configuration is not believed."""
-
-
-def believable(value: object, name: str = "") -> None:
-    """Raise ValueError for a stranger's configuration that would keep us building for hours."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            believable(inner, str(key))
-    elif isinstance(value, list | tuple):
-        if len(value) > _MOST:
-            raise ValueError(f"{name} of {len(value)}")
-        for inner in value:
-            believable(inner, name)
-    elif isinstance(value, int):
-        counted = name.endswith(("layers", "heads", "codebooks", "ratios"))
-        if abs(value) > (_MOST if counted else _LARGEST):
-            raise ValueError(f"{name} {value}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import StudioError
 from studio.core.recipe import DeviceChoice
 from studio.engine import device
+from studio.engine.believable import believable
 from studio.engine.graphs import Architecture
 from studio.engine.image import modules
 from studio.engine.image.layout import Layout
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 Shapes = dict[str, tuple[tuple[int, ...], str]]
 
 TOKENS = 77
-MOST = 512
-"""Layers, blocks or heads beyond which a configuration is not believed."""
 _UNREAD = (
     "sample_size",
     "scaling_factor",
@@ -97,7 +96,7 @@ def of_config(
     # SDXL's autoencoder leaves the range of 16 bits; its configuration says so.
     half = half and not config.get("force_upcast")
     known = _settings(cls, config)
-    _sane(known)
+    believable(known)
     what = {"vae_encoder": "encode", "vae_decoder": "decode", "preview": "decode"}.get(part, "")
     shapes, outputs = _SHAPES[cls](known, part)
     if residuals:
@@ -207,22 +206,6 @@ def _settings(cls: str, config: Mapping[str, Any]) -> dict[str, Any]:
         value = config.get(name, parameter.default)
         found[name] = list(value) if isinstance(value, tuple) else value
     return found
-
-
-def _sane(value: object, name: str = "") -> None:
-    """Raises ValueError for numbers that would build modules until the memory is full."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            _sane(each, str(key))
-    elif isinstance(value, list | tuple):
-        if len(value) > MOST:
-            raise ValueError(f"{name}: {len(value)}")
-        for each in value:
-            _sane(each, name)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        counts = ("layers", "blocks", "num_single")
-        if value > (MOST if any(c in name for c in counts) else 1 << 20):
-            raise ValueError(f"{name}: {value}")
 
 
 def _axes(name: str, cls: str, shape: tuple[int, ...]) -> dict[int, str]:
