@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import StudioError
 from studio.core.messages import Convert, Progress
-from studio.engine.image.handover import steps
+from studio.engine.convert.telling import Tell, told
 from studio.engine.image.layout import read_json
 from studio.engine.sessions import unreadable
 
@@ -24,28 +24,22 @@ def run(order: Convert) -> Iterator[Progress]:
     Closed at any yield: an export that runs is stopped. Raises StudioError where the folder is
     of no kind that is known, or something in it is wrong.
     """
-    last = Progress("converting", 0, 1, 0.0)
+    yield from told(lambda tell: _work(order, tell))
 
-    def work(emit: Callable[[Progress], None]) -> None:
-        nonlocal last
-        from studio.engine import graphs
 
-        found = list(architectures_of(order.folder).values()) if order.cache is not None else []
-        for number, architecture in enumerate(found):
+def _work(order: Convert, tell: Tell) -> None:
+    from studio.engine import graphs
 
-            def told(fraction: float, number: int = number) -> None:
-                nonlocal last
-                done = (number + fraction) / (len(found) + 1)
-                last = Progress("converting", number + 1, len(found), max(last.fraction, done))
-                emit(last)
+    found = list(architectures_of(order.folder).values()) if order.cache is not None else []
+    for number, architecture in enumerate(found):
 
-            told(0.0)
-            graphs.ensure(architecture, order.cache, told)
-        last = Progress("converting", 1, 1, 1.0)
-        emit(last)
+        def exported(fraction: float, number: int = number) -> None:
+            done = (number + fraction) / (len(found) + 1)
+            tell(Progress("converting", number + 1, len(found), done))
 
-    yield last
-    yield from steps(work, lambda: None, lambda: last)
+        exported(0.0)
+        graphs.ensure(architecture, order.cache, exported)
+    tell(Progress("converting", 1, 1, 1.0))
 
 
 def architectures_of(folder: Path) -> Graphs:

@@ -3,17 +3,15 @@ the graphs of its parts are exported ahead of time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.core.messages import Convert, Progress
-from studio.engine.image.handover import steps
+from studio.engine.convert.telling import Tell, told
 
 if TYPE_CHECKING:
     from studio.engine.image.layout import Layout
-
-Tell = Callable[[Progress], None]
 
 
 def run(order: Convert) -> Iterator[Progress]:
@@ -22,18 +20,7 @@ def run(order: Convert) -> Iterator[Progress]:
     Closed at any yield: an export that runs is killed. Raises StudioError where the folder or the
     checkpoint cannot be run.
     """
-    last = Progress("converting", 0, 1, 0.0)
-
-    def work(emit: Tell) -> None:
-        def tell(progress: Progress) -> None:
-            nonlocal last
-            last = progress
-            emit(progress)
-
-        _work(order, tell)
-
-    yield last
-    yield from steps(work, lambda: None, lambda: last)
+    yield from told(lambda tell: _work(order, tell))
 
 
 def _work(order: Convert, tell: Tell) -> None:
@@ -56,10 +43,10 @@ def _export(order: Convert, found: Layout, cache: Path, tell: Tell) -> None:
     parts = [p for p in parts if found.graph(p) is None and found.has_weights(p)]
     for number, part in enumerate(parts):
 
-        def told(fraction: float, number: int = number) -> None:
+        def exported(fraction: float, number: int = number) -> None:
             done = (number + fraction) / (len(parts) + 1)
             tell(Progress("converting", number + 1, len(parts), done))
 
-        told(0.0)
+        exported(0.0)
         half = half_on(order.device)
-        graphs.ensure(architecture_of(found, part, half=half), cache, told)
+        graphs.ensure(architecture_of(found, part, half=half), cache, exported)

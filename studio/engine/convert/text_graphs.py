@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import StudioError
 from studio.core.messages import Convert, Progress
-from studio.engine.image.handover import steps
+from studio.engine.convert.telling import Tell, told
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from studio.engine.tensors import Tensors
     from studio.engine.text.net import Config, Net
 
-Tell = Callable[[Progress], None]
 Build = Callable[["Config", "Net"], Any]
 
 
@@ -30,18 +29,7 @@ def run(order: Convert) -> Iterator[Progress]:
     Raises StudioError where the folder cannot be run: an unknown kind of model, a tokenizer that
     cannot be read, weights that are missing or of another shape than the configuration says.
     """
-    last = Progress("converting", 0, 1, 0.0)
-
-    def work(emit: Tell) -> None:
-        def tell(progress: Progress) -> None:
-            nonlocal last
-            last = progress
-            emit(progress)
-
-        _work(order, tell)
-
-    yield last
-    yield from steps(work, lambda: None, lambda: last)
+    yield from told(lambda tell: _work(order, tell))
 
 
 def _work(order: Convert, tell: Tell) -> None:
@@ -53,9 +41,9 @@ def _work(order: Convert, tell: Tell) -> None:
     opening.tokenizer_of(order.folder)
     tensors = opening.weights_of(order.folder)
     if tensors is not None:
-        told = _Told(tensors, tell)
+        telling = _Telling(tensors, tell)
         for build in builds:
-            build(config, Net(Weights(told, order.folder.name, prefixes)))
+            build(config, Net(Weights(telling, order.folder.name, prefixes)))
     tell(Progress("converting", 1, 1, 1.0))
 
 
@@ -83,7 +71,7 @@ def _builds(config: Config) -> tuple[list[Build], tuple[str, ...]]:
     )
 
 
-class _Told(Mapping[str, "npt.NDArray[Any]"]):
+class _Telling(Mapping[str, "npt.NDArray[Any]"]):
     """Weights that tell when one is taken; what the telling raises ends the work."""
 
     def __init__(self, tensors: Tensors, tell: Tell) -> None:
