@@ -209,6 +209,15 @@ def test_a_text_is_read_aloud(window: Window, qtbot: QtBot) -> None:
     until(qtbot, lambda: audio.view == "items" and not audio.player.live)
 
 
+def test_a_voice_asks_for_a_text_and_no_wish(window: Window, qtbot: QtBot) -> None:
+    audio = window.create_page.panes["audio"]
+    assert isinstance(audio, AudioPane)
+    warm(audio, qtbot)
+    offer = audio.stock.of("audio.speech")[0]
+    assert audio.chooser.choose(offer.spec.id, offer.model)
+    assert audio.idle_words() == "Write above what is to be read aloud."
+
+
 def test_sound_that_grows_is_read_as_far_as_it_goes() -> None:
     sound = Growing(8000)
     assert (sound.frames, sound.read(10), sound.whole) == (0, b"", False)

@@ -51,6 +51,8 @@ class AudioPane(CreatePane):
 
     def idle_words(self) -> str:
         spec = self.chooser.spec
+        if spec is not None and spec.id == SPEECH:
+            return self.tr("Write above what is to be read aloud.")
         if spec is not None and not spec.examples:
             return super().idle_words()
         return self.tr("Choose above, or begin with one of these.")
