@@ -118,6 +118,15 @@ def make(args: argparse.Namespace) -> dict[str, Any]:
     return _answer(files, recipe, made)
 
 
+def _beside(made: Path, ref: InputRef) -> Path | None:
+    """A file that went in, where it lies beside what was made of it; `--out` keeps no copy."""
+    path = made.parent / Path(ref.name).name
+    try:
+        return path if path.is_file() and sha256(path) == ref.sha256 else None
+    except OSError:
+        return None
+
+
 def again(args: argparse.Namespace) -> dict[str, Any]:
     """`again FILE`: make what the recipe inside says, and compare the bytes."""
     house = House()
@@ -136,11 +145,11 @@ def again(args: argparse.Namespace) -> dict[str, Any]:
             library = house.library()
             try:
                 for name, ref in recipe.inputs.items():
-                    found = library.input_path(ref)
+                    found = library.input_path(ref) or _beside(original, ref)
                     if found is None:
                         raise StudioError(
                             f"The file “{ref.name}” that went into this is not here.",
-                            "It has to be in this library to make the same thing again.",
+                            "Put it into the folder of the result, unchanged and by that name.",
                         )
                     inputs[name] = found
             finally:

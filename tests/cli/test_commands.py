@@ -264,3 +264,21 @@ def test_kill_nine_leaves_no_half_file(triptych: Triptych, tmp_path: Path) -> No
                 media.extract(file)
     shutil.rmtree(tmp_path / "out0")
     assert triptych("models", "--json").code == 0
+
+
+def test_what_went_in_is_found_beside_the_result(triptych: Triptych, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    made = triptych(
+        *("make", "image", "cat", "--seed", "1", "--set", "steps=2", "--set", "strength=0.9"),
+        *("--input", f"picture={tmp_path / 'red.png'}", "--out", tmp_path / "out.png", "--json"),
+    )
+    assert made.code == 0, made.err
+    again = triptych("again", tmp_path / "out.png", "--json")
+    assert again.code == 0, again.err
+    assert again.json["identical"] is True
+    Image.new("RGB", (64, 64), "blue").save(tmp_path / "red.png")  # by its name only
+    said = triptych("again", tmp_path / "out.png")
+    assert said.code == 2
+    assert "“red.png”" in said.err
