@@ -117,3 +117,14 @@ def test_a_dead_engine_takes_orders_silently_and_can_be_started_again(tmp_path: 
     lane.start()
     hear(heard, Hello)
     lane.stop()
+
+
+def test_transformers_keeps_its_warnings_to_itself() -> None:
+    said = (
+        "import studio.engine; from transformers.utils import logging; "
+        "logging.get_logger('transformers').warning('a warning')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", said], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "a warning" not in done.stderr
