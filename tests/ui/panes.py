@@ -26,9 +26,7 @@ PATIENCE = 20_000
 """Milliseconds after which a test gives up; an engine starts in less than one of them."""
 
 
-def open_window(
-    paths: Paths, qtbot: QtBot, entries: Sequence[Entry] = makers.ENTRIES
-) -> Window:
+def open_window(paths: Paths, qtbot: QtBot, entries: Sequence[Entry] = makers.ENTRIES) -> Window:
     """The window on the small families, shown and active; the caller closes it."""
     window = build(paths, begin=partial(Supervisor, entries=tuple(entries)))
     window.resize(1440, 900)
