@@ -65,6 +65,9 @@ class Sampler:
         """
         import numpy as np
 
+        if self._temperature == 0 and self._penalty == 1.0 and allowed is None:
+            # The same answer without a copy of a hundred thousand numbers at each token.
+            return self._drawn(logits.reshape(-1), int(logits.argmax()))
         scores = logits.astype(np.float64).reshape(-1)
         if self._penalty != 1.0 and self._seen:
             seen = np.unique(np.fromiter(self._seen, np.intp))
@@ -76,11 +79,7 @@ class Sampler:
             kept[allowed] = scores[allowed]
             scores = kept
         token = int(scores.argmax())
-        if not np.isfinite(scores[token]):
-            raise StudioError(
-                "The model gave no usable numbers; its files may be damaged.",
-                "Install the model again, or choose another one.",
-            )
+        _check(scores, token)
         if self._temperature > 0:
             # Shifted by the greatest first, so that no temperature can make them overflow.
             scores -= scores[token]
@@ -93,6 +92,22 @@ class Sampler:
             token = int(ids[min(place, len(ids) - 1)])
         self._seen.append(token)
         return token
+
+    def _drawn(self, scores: npt.NDArray[Any], token: int) -> int:
+        _check(scores, token)
+        self._seen.append(token)
+        return token
+
+
+def _check(scores: npt.NDArray[Any], token: int) -> None:
+    """Raises StudioError where the greatest of the scores is no number."""
+    import numpy as np
+
+    if not np.isfinite(scores[token]):
+        raise StudioError(
+            "The model gave no usable numbers; its files may be damaged.",
+            "Install the model again, or choose another one.",
+        )
 
 
 def candidates(scores: Floats, top_k: int, top_p: float, min_p: float) -> tuple[Ids, Floats]:
