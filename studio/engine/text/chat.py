@@ -26,6 +26,7 @@ from studio.engine.text.chat_spec import SPEC
 from studio.engine.text.page import Page
 from studio.engine.text.reply import Answer, Document, Span, answer, task
 from studio.engine.text.stream import stop_strings
+from studio.engine.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from studio.engine.workbench import Workbench
@@ -35,6 +36,8 @@ __all__ = ["SPEC", "instruction", "run", "warm"]
 _VOICES = {"child": "for a child", "plain": "in plain words", "grand": "in a grand style"}
 _LEAST_ROOM = 16
 """Tokens that must be left to write into."""
+_LATIN = 0x24F
+"""The last of the Latin letters of European languages."""
 
 _LATER = ("format", "history", "instruction", "max_tokens", "schema", "stop", "think")
 """Settings that came with chats: recipes name them only where they matter, as older ones do."""
@@ -144,12 +147,29 @@ def _prompt(loaded: genai.Loaded, wish: str, system: str, start: str) -> writing
     return writing.Prompt(tuple(ids), tuple(written), start.endswith((" ", "\t")))
 
 
+def unread(tokenizer: Tokenizer, text: str) -> bool:
+    """Whether most letters of a text are bytes to a model, and no part of any word it knows.
+
+    Beyond Latin letters a tokenizer that has seen a script needs fewer tokens than letters; one
+    that has not needs one for each byte.
+    """
+    letters = [c for c in text if c.isalpha()]
+    foreign = "".join(c for c in letters if ord(c) > _LATIN)
+    if len(foreign) < 4 or len(foreign) * 2 < len(letters):
+        return False
+    return len(tokenizer.encode_plain(foreign)) >= 1.5 * len(foreign)
+
+
 def _story(
     loaded: genai.Loaded, values: Mapping[str, Value], seed: int, wish: str, into: Answer
 ) -> Iterator[Step]:
     """A text of the wished length in one breath, told as it comes; it stands in `into`."""
     start = str(values["start"]).replace("\r\n", "\n").replace("\r", "\n")
     prompt = _prompt(loaded, wish, str(values["system"]).strip(), start)
+    if unread(loaded.tokenizer, f"{values['prompt']} {values['words']} {start}"):
+        into.notes.append(
+            "This model hardly knows the script that you write in; another one would do better."
+        )
     page = Page(start, int(values["length"]))
     if start:
         yield TextPreview(start)

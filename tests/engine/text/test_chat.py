@@ -18,8 +18,10 @@ from studio.core.controls import Value, complete
 from studio.core.errors import StudioError
 from studio.core.family import Example
 from studio.core.messages import Output, Progress, Step, TextPreview
+from studio.core.paths import resources
 from studio.core.recipe import DeviceChoice, Job, Recipe
 from studio.engine.text import chat
+from studio.engine.tokenizer import JsonTokenizer
 from studio.engine.workbench import Workbench
 
 QUICK: dict[str, Value] = {"prompt": "a fox", "length": 20}
@@ -306,3 +308,29 @@ def test_a_model_without_a_template_goes_on_from_the_wish(model: Path, tmp_path:
     (copy / "chat_template.jinja").unlink()
     steps, output = run(job_of(copy, tmp_path / "job"))
     assert streamed(steps) + "\n" == text_of(output)
+
+
+@pytest.mark.parametrize(
+    ("words", "unread"),
+    [
+        ("a little fox", False),
+        ("ein Fuchs, der über die Brücke läuft", False),
+        ("лиса в лодке", True),
+        ("قطة صغيرة في القمر", True),
+        ("a fox called لولو", False),
+        ("狐", False),
+    ],
+)
+def test_a_script_that_a_model_does_not_know_is_noticed(words: str, unread: bool) -> None:
+    starter = resources() / "models" / "triptych-story"
+    assert chat.unread(JsonTokenizer(starter / "tokenizer.json"), words) == unread
+
+
+def test_who_writes_in_another_script_is_told(tmp_path: Path) -> None:
+    starter = resources() / "models" / "triptych-story"
+    job = job_of(starter, tmp_path / "job", prompt="قطة صغيرة في القمر", length=10)
+    (made,) = [s for s in chat.run(job, Workbench()) if isinstance(s, Output)]
+    assert "another one would do better" in made.summary["note"]
+    plain = job_of(starter, tmp_path / "plain", length=10)
+    (made,) = [s for s in chat.run(plain, Workbench()) if isinstance(s, Output)]
+    assert "note" not in made.summary
