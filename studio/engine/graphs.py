@@ -12,6 +12,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import math
 import os
 import pickle
 import shutil
@@ -166,6 +167,8 @@ def open_bound(
     try:
         wait(bench, lambda: heard(EXPORTING))
         listed = json.loads((path.parent / WEIGHTS).read_text("utf-8"))
+        # Ours and ONNX Runtime's copy of them lie side by side for a moment.
+        bench.make_room(2 * sum(map(_bytes, listed.values())))
         found = _fitted(architecture, listed, weights, device.threads(job.device), heard)
         # ONNX Runtime copies them into memory of its own, so that ours is free again at the end.
         bound = {n: ort.OrtValue.ortvalue_from_numpy(array) for n, array in found.items()}
@@ -175,6 +178,13 @@ def open_bound(
         discard(path, job)
     heard(1.0)
     return session
+
+
+def _bytes(entry: Mapping[str, Any]) -> int:
+    """What a weight of the list takes in memory."""
+    import numpy as np
+
+    return int(math.prod(entry["shape"]) * np.dtype(entry["type"]).itemsize)
 
 
 def wait(bench: Workbench, heard: Callable[[], None]) -> None:

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from studio.core.errors import StudioError
 from studio.core.recipe import DeviceChoice, Job, Recipe
 from studio.engine.graphs import Architecture, ensure, open_bound, safetensors_of
-from studio.engine.workbench import Workbench
+from studio.engine.workbench import SPARED, Workbench
 
 
 class Gpt2(torch.nn.Module):
@@ -107,6 +107,15 @@ def test_a_graph_is_made_once_and_optimized_once(job: Job) -> None:
     open_bound(job, Workbench(), GPT2, state)
     assert made == {p: p.stat().st_mtime_ns for p in job.cache.rglob("*") if p.is_file()}
     assert not list(job.cache.rglob("*.part"))
+
+
+def test_too_little_memory_is_told_before_it_is_taken(job: Job) -> None:
+    state = {k: v.numpy() for k, v in Gpt2().model.state_dict().items()}
+    size = sum(v.nbytes for k, v in state.items() if "lm_head" not in k)
+    scarce = Workbench(free=lambda: SPARED + 2 * size - 1)
+    with pytest.raises(StudioError, match="of memory"):
+        open_bound(job, scarce, GPT2, state)
+    open_bound(job, Workbench(free=lambda: SPARED + 2 * size), GPT2, state)
 
 
 def test_without_a_cache_nothing_is_left(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
