@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from bench import report
+from bench.load import left_to_onnxruntime
 from studio.core.controls import Value
 from studio.core.paths import resources
 from studio.core.recipe import DeviceChoice, Job, Recipe
@@ -154,6 +155,8 @@ def large() -> None:
     import torch
     from diffusers import UNet2DConditionModel
 
+    from studio.engine.image import architectures, published
+
     random = np.random.default_rng(0)
     feed = {
         "sample": random.standard_normal((2, 4, 64, 64), dtype=np.float32),
@@ -172,6 +175,11 @@ def large() -> None:
         given = {i.name: feed[i.name].astype(kinds[i.type]) for i in bound.get_inputs()}
         step = report.best(partial(bound.run, None, given), 2)
         del bound
+        architecture = architectures.of_config("unet", published.UNET)
+        start = time.perf_counter()
+        assert job.cache is not None
+        left_to_onnxruntime(architecture, job.cache, job.model)
+        plain = time.perf_counter() - start
         torch.set_num_threads(1)
         start = time.perf_counter()
         unet: Any = UNet2DConditionModel.from_pretrained(job.model).float().eval()
@@ -193,8 +201,12 @@ def large() -> None:
     )  # fmt: skip
     report.duration(
         "SD 1.5's UNet, bound from safetensors again", again,
-        {"the first time": first, "diffusers on torch fp32": torch_load},
-        {"the first time": 3.0},
+        {
+            "left to ONNX Runtime": plain,
+            "the first time": first,
+            "diffusers on torch fp32": torch_load,
+        },
+        {"left to ONNX Runtime": 3.0},
     )  # fmt: skip
 
 

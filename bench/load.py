@@ -6,11 +6,14 @@ The first output is part of it: torch maps its weights from the disk and reads t
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from bench import report
 from studio.core.recipe import DeviceChoice, Job, Recipe
+from studio.engine.graphs import Architecture
 from studio.engine.workbench import Workbench
 
 CHANNELS = (160, 320, 640)
@@ -60,6 +63,24 @@ def make(folder: Path) -> tuple[Path, Path, float]:
     return peer, graph, sum(p.numel() for p in unet.parameters()) / 1e6
 
 
+def left_to_onnxruntime(architecture: Architecture, cache: Path, part: Path) -> Any:
+    """What ONNX Runtime does by itself: it optimizes the graph together with its weights."""
+    import onnxruntime as ort
+
+    from studio.engine.graphs import ensure, safetensors_of
+
+    graph = ensure(architecture, cache)
+    names = json.loads((graph.parent / "weights.json").read_text())
+    weights = safetensors_of(part)
+    values = {n: weights[e["names"][0]].astype("float32") for n, e in names.items()}
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.add_external_initializers(
+        list(values), [ort.OrtValue.ortvalue_from_numpy(v) for v in values.values()]
+    )
+    return ort.InferenceSession(str(graph), options, ["CPUExecutionProvider"])
+
+
 def bound(folder: Path, peer: Path) -> None:
     """Weights in 16 bits, bound to a graph without: its first time, and every other one."""
     import shutil
@@ -67,7 +88,7 @@ def bound(folder: Path, peer: Path) -> None:
     import torch
     from diffusers import UNet2DConditionModel
 
-    from studio.engine.graphs import ensure, open_bound, safetensors_of
+    from studio.engine.graphs import open_bound, safetensors_of
     from studio.engine.image.architectures import of_config
 
     unet = UNet2DConditionModel.from_pretrained(peer)
@@ -95,21 +116,7 @@ def bound(folder: Path, peer: Path) -> None:
         ours()
 
     def optimized_each_time() -> None:
-        """What ONNX Runtime does by itself: it optimizes the graph together with its weights."""
-        import json
-
-        import onnxruntime as ort
-
-        graph = ensure(architecture, cache)
-        names = json.loads((graph.parent / "weights.json").read_text())
-        weights = safetensors_of(peer)
-        values = {n: weights[e["names"][0]].astype("float32") for n, e in names.items()}
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.add_external_initializers(
-            list(values), [ort.OrtValue.ortvalue_from_numpy(v) for v in values.values()]
-        )
-        ort.InferenceSession(str(graph), options, ["CPUExecutionProvider"]).run(None, feed)
+        left_to_onnxruntime(architecture, cache, peer).run(None, feed)
 
     def on_torch() -> None:
         loaded = UNet2DConditionModel.from_pretrained(peer, torch_dtype=torch.float32).eval()
