@@ -59,9 +59,9 @@ def test_what_is_kept(logits: Logits, top_k: int, top_p: float, min_p: float) ->
     if top_k:
         assert len(ids) <= top_k
     assert np.all(weights >= min_p)
-    # Without the last one the rest would not reach top-p.
+    # Without the last one the rest would not reach top-p; at 1 it is off, and all are kept.
     pool = np.exp(scores[order[: top_k or None]])
-    assert len(ids) == 1 or weights[:-1].sum() < top_p * pool.sum()
+    assert top_p == 1 or len(ids) == 1 or weights[:-1].sum() < top_p * pool.sum()
 
 
 @settings(deadline=None)  # the first example pays for the imports

@@ -210,7 +210,7 @@ def test_folders_that_are_no_models_are_told(own: Path) -> None:
     found = by_id(Store([own]))
     assert set(found) == {"empty", "pictures", "odd", "größe"}
     assert "empty" in found["empty"].problem
-    assert "no weights" in found["pictures"].problem
+    assert "no model" in found["pictures"].problem
     assert "no layout" in found["odd"].problem
     assert "recipe" in found["größe"].problem
 

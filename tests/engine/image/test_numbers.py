@@ -75,7 +75,9 @@ def test_so_are_those_from_a_picture(sampler: str, make_job: MakeJob, photo: Pat
 
 
 def test_the_file_holds_what_torch_draws(make_job: MakeJob) -> None:
-    job = make_job(prompt="a fox", negative_prompt="a hen", steps=4, seed=5, sampler="euler")
+    job = make_job(
+        prompt="a fox", negative_prompt="a hen", steps=4, guidance=4.0, seed=5, sampler="euler"
+    )
     (made,) = outputs(job)
     scheduler = schedulers.build("euler", tiny_image.SCHEDULER)
     theirs = (drawn(on_torch(WORDS, scheduler)) * 255).round()
