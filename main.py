@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import sys
 
@@ -13,6 +14,9 @@ def main() -> int:
         from studio.cli import run as run_command
 
         return run_command(sys.argv[1:])
+    # Nothing becomes rubbish while the window is being built: looking for it would take a
+    # twentieth of the start. The window turns it on when it stands.
+    gc.disable()
     from studio.ui.app import run as run_window
 
     return run_window(sys.argv[1:])

@@ -7,6 +7,7 @@ lanes work at once and a 5 ms timer in the window is watched.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
@@ -31,6 +32,7 @@ def empty() -> None:
 def studio() -> None:
     """The whole window on a folder of its own, as `main.py` opens it."""
     started = time.perf_counter()
+    gc.disable()
     from PySide6.QtWidgets import QApplication
 
     app = QApplication([])

@@ -14,8 +14,10 @@ from studio.cli.progress import Bar
 from studio.core.controls import Value, parse
 from studio.core.errors import StudioError
 from studio.core.messages import Convert, Progress
-from studio.models import InstalledModel, Plan, Staged, already, families, install, recognise
-from studio.models.add import check_name
+from studio.models import InstalledModel, families
+from studio.models.add import Staged, already, check_name, install
+from studio.models.plan import Plan
+from studio.models.recognise import recognise
 
 FILES_PART = 0.1
 """Of the progress, where the engine has something to do as well."""

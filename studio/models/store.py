@@ -95,20 +95,23 @@ class Store:
                     model = self._read(path, number == 0, known)
                     # Two names that differ by case are one on most systems.
                     if model.id.casefold() in found:
-                        twins.append(
-                            replace(
-                                model,
-                                problem=f"There is another model called “{model.id}”.",
-                                hint="Rename one of the two folders.",
-                            )
-                        )
+                        twins.append(_twin(model))
                     else:
                         found[model.id.casefold()] = model
         return [*found.values(), *twins]
 
     def find(self, model_id: str) -> InstalledModel | None:
         """The model that a recipe calls `model_id`, usable or not; None where there is none."""
-        return next((m for m in self.installed() if m.id == model_id), None)
+        # Its own folder alone is read: this is asked for at every press of Make.
+        earlier: set[str] = set()
+        with self._lock:
+            for number, folder in enumerate(self.folders):
+                for path in _subfolders(folder):
+                    if path.name == model_id:
+                        model = self._read(path, number == 0, self._known)
+                        return _twin(model) if model_id.casefold() in earlier else model
+                    earlier.add(path.name.casefold())
+        return None
 
     def fitting(self, spec: FamilySpec) -> list[InstalledModel]:
         """The models that a family can run, the starter models first."""
@@ -164,6 +167,14 @@ def fits(spec: FamilySpec, model: InstalledModel) -> bool:
 def families(model: InstalledModel, specs: Iterable[FamilySpec]) -> list[FamilySpec]:
     """The families that can run a model."""
     return [spec for spec in specs if fits(spec, model)]
+
+
+def _twin(model: InstalledModel) -> InstalledModel:
+    return replace(
+        model,
+        problem=f"There is another model called “{model.id}”.",
+        hint="Rename one of the two folders.",
+    )
 
 
 def _subfolders(folder: Path) -> list[Path]:

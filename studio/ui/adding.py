@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject, Signal
 
@@ -17,25 +17,17 @@ from studio.core.controls import Value
 from studio.core.errors import StudioError
 from studio.core.family import KINDS, FamilySpec
 from studio.core.messages import Cancelled, Convert, Done, Failed
-from studio.models import (
-    InstalledModel,
-    Plan,
-    Staged,
-    StoppedError,
-    Store,
-    already,
-    families,
-    finish,
-    recognise,
-    stage,
-    sweep,
-)
+from studio.models import InstalledModel, Store, families
 from studio.models.headers import ARCHIVES
 from studio.models.inspect import PICKLED, WEIGHTS
 from studio.ui.engine import Engine
 from studio.ui.mailbox import Mailbox
 from studio.ui.notices import Notices
 from studio.ui.widgets.background import Background
+
+if TYPE_CHECKING:  # the window does not wait for what is needed when something is brought
+    from studio.models.add import Staged
+    from studio.models.plan import Plan
 
 State = Literal["looking", "asking", "bringing", "waiting", "converting", "finishing"]
 
@@ -111,7 +103,7 @@ class Adder(QObject):
 
     def tidy(self) -> None:
         """At the start: away with what a killed program has left half added."""
-        self._looks.run(partial(sweep, self._models))
+        self._looks.run(self._sweep)
 
     def look(self, path: Path) -> None:
         """Recognise what was brought; then it is asked about, or a notice says why not."""
@@ -172,11 +164,21 @@ class Adder(QObject):
     def _models(self) -> Path:
         return self._store.folders[-1]
 
+    def _sweep(self) -> None:
+        from studio.models.add import sweep
+
+        sweep(self._models)
+
     def _recognise(self, path: Path) -> tuple[Plan, InstalledModel | None, int]:
+        from studio.models.add import already
+        from studio.models.recognise import recognise
+
         plan = recognise(path)
         return plan, already(plan, self._store, plan.values({})), plan.size
 
     def _stage(self, addition: Addition, plan: Plan) -> Staged | InstalledModel | None:
+        from studio.models.add import StoppedError, already, stage
+
         found = already(plan, self._store, addition.values)
         if found is not None:
             return found
@@ -190,6 +192,8 @@ class Adder(QObject):
         self._mail.post((addition, fraction), key=addition)
 
     def _finish(self, staged: Staged, specs: tuple[FamilySpec, ...]) -> InstalledModel:
+        from studio.models.add import finish
+
         return finish(staged, lambda model: not specs or bool(families(model, specs)))
 
     # On the main thread

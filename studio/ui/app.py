@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -197,6 +198,8 @@ def _join(studio: Studio, window: Window, app: QApplication) -> None:
 
 def _after_show(window: Window, single: Single, files: Sequence[Path]) -> None:
     """What can wait until the window stands."""
+    gc.freeze()  # what was made so far stays: it need not be searched for rubbish again
+    gc.enable()
     studio = window.studio
     if keep_log(studio.paths.logs):
         _crashed(studio)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
@@ -306,6 +305,8 @@ class NamedField(Field):
 
 def _decimals(control: Number) -> int:
     """As many as the step, the bounds and the default need, at most 6."""
+    from decimal import Decimal
+
     exponents = (
         Decimal(str(v)).normalize().as_tuple().exponent
         for v in (control.step, control.minimum, control.default)

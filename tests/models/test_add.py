@@ -18,20 +18,17 @@ import pytest
 from studio.core.controls import Extra, Text
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
-from studio.models import (
-    Card,
+from studio.models import Card, Store, add, extras
+from studio.models.add import (
     Staged,
     StoppedError,
-    Store,
-    add,
     already,
-    extras,
     finish,
     install,
-    recognise,
     stage,
     sweep,
 )
+from studio.models.recognise import recognise
 from tests.models import makers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -227,7 +224,9 @@ def test_two_programs_leave_each_others_alone(tmp_path: Path, models: Path) -> N
 KILLED = """
 import os, sys, time
 from pathlib import Path
-from studio.models import add, install, recognise
+from studio.models import add
+from studio.models.add import install
+from studio.models.recognise import recognise
 def refuse(*args, **kwargs):
     raise OSError(18, "other disk")
 os.link = refuse

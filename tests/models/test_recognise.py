@@ -17,9 +17,9 @@ from studio.core.errors import StudioError
 from studio.engine.convert import audio_graphs, registry
 from studio.engine.convert.text_genai import ARCHITECTURES
 from studio.engine.image import single_file
-from studio.models import recognise
 from studio.models.facts import facts_of, layout_of, names_of, role_of
 from studio.models.inspect import look
+from studio.models.recognise import recognise
 from studio.models.taking import CONVERTED, GENAI
 from tests.models import makers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from dataclasses import dataclass
 
@@ -46,6 +47,9 @@ class GapMeter(QObject):
     def start(self) -> None:
         self._ticks.clear()
         self._work.clear()
+        # What the tests before have left in memory is not the window's to search for rubbish.
+        gc.collect()
+        gc.freeze()
         self._last, self._used = time.perf_counter(), time.thread_time()
         self._timer.start()
 
@@ -53,6 +57,7 @@ class GapMeter(QObject):
         """The distribution since `start`."""
         self._tick()
         self._timer.stop()
+        gc.unfreeze()
         ordered = sorted(self._ticks)
         return Gaps(
             count=len(ordered),
