@@ -39,6 +39,16 @@ class Look:
     graphs: dict[str, Graph] = field(default_factory=dict)
     problem: str = ""
     hint: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Bytes of files that are not on this disk, as those of a repository."""
+
+    def size(self, name: str) -> int:
+        """Bytes of one of the files. Raises OSError."""
+        return self.sizes[name] if name in self.sizes else (self.folder / name).stat().st_size
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name, or a folder with one in it."""
+        return name in self.names or any(n.startswith(f"{name}/") for n in self.names)
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -87,7 +97,6 @@ def _look(found: Look) -> None:
     folder, files = found.folder, found.files
     if not files:
         raise _WrongError("The folder is empty.", "Remove it.")
-    suffixes = {p.suffix.lower() for p in files}
     for path in files:
         if path.suffix.lower() == ".json":
             name = path.relative_to(folder).as_posix()
@@ -100,6 +109,20 @@ def _look(found: Look) -> None:
     for path in files:
         if path.suffix.lower() in WEIGHTS:
             _weights(found, path)
+    _whole(found)
+
+
+def whole(found: Look) -> None:
+    """Check what is told of files that are not here: as `look` does, from their names alone."""
+    try:
+        _whole(found)
+    except _WrongError as wrong:
+        found.problem, found.hint = wrong.problem, wrong.hint
+
+
+def _whole(found: Look) -> None:
+    """Raise _WrongError where parts are missing, or where nothing could run what is there."""
+    suffixes = {PurePosixPath(name).suffix.lower() for name in found.names}
     if not suffixes & WEIGHTS:
         if suffixes & PICKLED:
             raise _WrongError(
@@ -230,18 +253,17 @@ def _outside(found: Look, path: Path, graph: Graph) -> None:
 
 def _missing(found: Look) -> str:
     """The first part that the folder's own indexes name and that is not there."""
-    folder = found.folder
     model = found.configs.get("genai_config.json", {}).get("model")
     if isinstance(model, dict):
         for part in model.values():
             name = part.get("filename") if isinstance(part, dict) else None
-            if isinstance(name, str) and not _inside(folder, name):
+            if isinstance(name, str) and not found.has(name):
                 return name
     for name, part in found.configs.get("model_index.json", {}).items():
         # A component is a pair of library and class; [null, null] is one that was left out.
         named = isinstance(part, list) and len(part) == 2 and all(isinstance(x, str) for x in part)
         # ONNX exports keep an autoencoder in two halves; only drawing on a picture needs both.
-        there = _inside(folder, name) or _inside(folder, f"{name}_decoder")
+        there = found.has(name) or found.has(f"{name}_decoder")
         if named and not there and name not in OPTIONAL_PARTS:
             return name
     for name, index in found.configs.items():
@@ -249,7 +271,7 @@ def _missing(found: Look) -> str:
         if isinstance(shards, dict):
             base = PurePosixPath(name).parent
             for shard in sorted({s for s in shards.values() if isinstance(s, str)}):
-                if not _inside(folder, (base / shard).as_posix()):
+                if not found.has((base / shard).as_posix()):
                     return (base / shard).as_posix()
     return _unweighted(found)
 
@@ -274,10 +296,3 @@ def _unweighted(found: Look) -> str:
             if not inside:
                 return f"{name} (weights)"
     return ""
-
-
-def _inside(folder: Path, name: str) -> bool:
-    """Whether `name` exists and stays within the folder, whoever wrote the index."""
-    if "\0" in name or len(name) > 255 or Path(name).is_absolute() or ".." in Path(name).parts:
-        return False
-    return (folder / name).exists()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -154,14 +155,29 @@ def fits(spec: FamilySpec, model: InstalledModel) -> bool:
     """Whether a family can run a model: no problem, the files it needs, the words of the card."""
     if model.problem or model.role:
         return False
-    if any(model.facts.get(fact) not in values for fact, values in spec.where.items()):
-        return False
     words = {*model.tags, model.pipeline_tag}
-    if not words.issuperset(spec.tags) or words.intersection(spec.without_tags):
+    return suits(
+        spec, model.facts, words, lambda need: any(p.is_file() for p in model.path.glob(need))
+    )
+
+
+def suits(
+    spec: FamilySpec,
+    facts: Mapping[str, str],
+    words: AbstractSet[str],
+    has: Callable[[str], bool],
+) -> bool:
+    """Whether a family can run a whole model of these facts and of a card with these words.
+
+    `has` says whether there is a file for a glob pattern of `FamilySpec.needs`.
+    """
+    if any(facts.get(fact) not in values for fact, values in spec.where.items()):
+        return False
+    if not words >= set(spec.tags) or words.intersection(spec.without_tags):
         return False
     if spec.any_tags and not words.intersection(spec.any_tags):
         return False
-    return all(any(p.is_file() for p in model.path.glob(need)) for need in spec.needs)
+    return all(has(need) for need in spec.needs)
 
 
 def families(model: InstalledModel, specs: Iterable[FamilySpec]) -> list[FamilySpec]:
@@ -207,8 +223,7 @@ def _describe(path: Path, files: tuple[Path, ...], size: int, starter: bool) -> 
     if not nameable(path.name):
         problem = "Its folder has a name that cannot stand in a recipe."
         hint = "Rename it with letters, digits, dots and dashes."
-    words = (card.pipeline_tag, *card.tags)
-    kind = next((kind for word, kind in _KINDS.items() if word in words), None)
+    kind = kind_in_words((card.pipeline_tag, *card.tags))
     return InstalledModel(
         id=path.name,
         title=card.title or path.name,
@@ -228,6 +243,12 @@ def _describe(path: Path, files: tuple[Path, ...], size: int, starter: bool) -> 
         names=names_of(seen),
         fingerprint=card.fingerprint,
     )
+
+
+def kind_in_words(words: Iterable[str]) -> Kind | None:
+    """What a model makes, as far as the words of its card tell."""
+    said = set(words)
+    return next((kind for word, kind in _KINDS.items() if word in said), None)
 
 
 def nameable(name: str) -> bool:

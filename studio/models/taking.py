@@ -45,6 +45,11 @@ def wanted(seen: Look) -> tuple[Taken, ...]:
     index = "model_index.json" in seen.configs
     parts = any("/" in n for n in seen.headers) or any("/" in n for n in seen.graphs)
     names = set(seen.names)
+    outside = {
+        (PurePosixPath(name).parent / external.location).as_posix()
+        for name, graph in seen.graphs.items()
+        for external in graph.external
+    }
     prefers = layout_of(seen) == "transformers.js" and bool(seen.headers) and _runs(seen)
     taken = []
     for path, name in zip(seen.files, seen.names, strict=True):
@@ -61,8 +66,8 @@ def wanted(seen: Look) -> tuple[Taken, ...]:
         plain = place.with_name(place.name.split(".", 1)[0] + ".safetensors").as_posix()
         if suffix == ".safetensors" and name != plain and plain in names and _variant(place.name):
             continue
-        weights = suffix in WEIGHTS or place.name.endswith(("_data", ".data"))
-        if not weights and path.stat().st_size > SMALL_FILE:
+        weights = suffix in WEIGHTS or place.name.endswith(("_data", ".data")) or name in outside
+        if not weights and seen.size(name) > SMALL_FILE:
             continue
         taken.append(Taken(path, name))
     return tuple(taken)
