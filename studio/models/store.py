@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -164,7 +163,7 @@ def fits(spec: FamilySpec, model: InstalledModel) -> bool:
 def suits(
     spec: FamilySpec,
     facts: Mapping[str, str],
-    words: AbstractSet[str],
+    words: set[str],
     has: Callable[[str], bool],
 ) -> bool:
     """Whether a family can run a whole model of these facts and of a card with these words.
@@ -173,7 +172,7 @@ def suits(
     """
     if any(facts.get(fact) not in values for fact, values in spec.where.items()):
         return False
-    if not words >= set(spec.tags) or words.intersection(spec.without_tags):
+    if not words.issuperset(spec.tags) or words.intersection(spec.without_tags):
         return False
     if spec.any_tags and not words.intersection(spec.any_tags):
         return False
