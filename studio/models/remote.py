@@ -56,7 +56,7 @@ class Variant:
     """One way to have a model: a precision, a device, with the files that belong to it."""
 
     id: str
-    """Short and stable, as `cpu-int4` or `fp16`; `""` for the plain one: `studio.models.variants`."""
+    """Short and stable, as `cpu-int4` or `fp16`; `""` for the plain one (see `variants`)."""
     title: str
     folder: str
     """The subfolder of the repository that is the model's folder; empty for its root."""
