@@ -21,6 +21,8 @@ class Paths:
     data: Path
     cache: Path
     logs: Path
+    root: Path | None = None
+    """Below which all of them are, where the studio is portable."""
 
     @property
     def settings_file(self) -> Path:
@@ -33,6 +35,25 @@ class Paths:
     @property
     def models(self) -> Path:
         return self.data / "models"
+
+    @property
+    def hub(self) -> Path:
+        """The cache of the Hugging Face hub that this computer's programs share.
+
+        `HF_HUB_CACHE`, else `HF_HOME/hub`, as huggingface_hub reads them; else `hub` in the home
+        of a portable studio; else `huggingface/hub` in the user's cache (`XDG_CACHE_HOME`).
+        """
+        for name, below in (
+            ("HF_HUB_CACHE", ""),
+            ("HUGGINGFACE_HUB_CACHE", ""),
+            ("HF_HOME", "hub"),
+        ):
+            if os.environ.get(name):
+                return _expanded(os.environ[name]) / below
+        if self.root is not None:
+            return self.root / "hub"
+        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        return _expanded(caches) / "huggingface" / "hub"
 
     @classmethod
     def default(cls) -> Paths:
@@ -51,7 +72,12 @@ class Paths:
     @classmethod
     def below(cls, root: Path) -> Paths:
         """All folders below one, for portable use and for tests."""
-        return cls(root / "config", root / "data", root / "cache", root / "logs")
+        return cls(root / "config", root / "data", root / "cache", root / "logs", root)
+
+
+def _expanded(text: str) -> Path:
+    """A folder as the environment names it, with `~` and variables put in."""
+    return Path(os.path.expandvars(text)).expanduser()
 
 
 def resources() -> Path:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
+from urllib.parse import urlsplit
 
 from studio.core.controls import Value
 from studio.core.files import write_atomic
@@ -20,6 +21,9 @@ Theme = Literal["system", "dark", "light"]
 
 MAX_THREADS = 256
 MIN_MEMORY_MB, MAX_MEMORY_MB = 256, 1 << 20
+MAX_CONNECTIONS = 32
+MAX_DOWNLOAD_KB = 100_000_000
+MAX_FOLDERS = 50
 MAX_FILE = 8 << 20
 """Bytes; a larger settings file is not ours."""
 
@@ -43,6 +47,18 @@ class Settings:
     """Empty for the system's own place, as is `models_folder`."""
     models_folder: str = ""
     desktop_notices: bool = True
+    stay_offline: bool = False
+    """Never use the network; everything installed goes on working."""
+    endpoint: str = ""
+    """The hub to ask, as `https://models.example.org`; empty for HF_ENDPOINT or huggingface.co."""
+    download_connections: int = 8
+    """At once, over all downloads."""
+    download_kb: int = 0
+    """Kilobytes (1000 bytes) a second that downloads may take together; 0 for no limit."""
+    downloads_folder: str = ""
+    """Where new downloads go, a cache as huggingface_hub has it; empty for that of the system."""
+    model_folders: tuple[str, ...] = ()
+    """Further folders to look for models in, of plain folders or caches of the hub."""
     window_geometry: str = ""
     window_layout: str = ""
     last_values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
@@ -121,7 +137,8 @@ def _from_dict(data: Mapping[str, Any]) -> Loaded:
     for name, fits in _FITS.items():
         if name in data:
             if fits(data[name]):
-                good[name] = data[name]
+                # JSON knows lists only; what never changes is kept as a tuple.
+                good[name] = tuple(data[name]) if isinstance(data[name], list) else data[name]
             else:
                 bad.append(name)
     if "last_values" in data:
@@ -195,6 +212,28 @@ def _folder(value: object) -> bool:
     return value.encode("utf-8", "ignore").decode("utf-8") == value
 
 
+def _folders(value: object) -> bool:
+    if not isinstance(value, list) or len(value) > MAX_FOLDERS:
+        return False
+    return all(one != "" and _folder(one) for one in value)
+
+
+def is_address(text: str) -> bool:
+    """Whether this names a server (http or https), with nothing secret and no question in it."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    fits = text.isascii() and text.isprintable() and " " not in text and len(text) <= 500
+    return parts.scheme in ("https", "http") and bool(host) and port != 0 and plain and fits
+
+
+def _address(value: object) -> bool:
+    return isinstance(value, str) and (value == "" or is_address(value))
+
+
 def _short(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 100_000 and value.isascii()
 
@@ -214,6 +253,12 @@ _FITS: dict[str, Callable[[object], bool]] = {
     "library_folder": _folder,
     "models_folder": _folder,
     "desktop_notices": _yes_or_no,
+    "stay_offline": _yes_or_no,
+    "endpoint": _address,
+    "download_connections": _whole(1, MAX_CONNECTIONS),
+    "download_kb": _whole(0, MAX_DOWNLOAD_KB),
+    "downloads_folder": _folder,
+    "model_folders": _folders,
     "window_geometry": _short,
     "window_layout": _short,
 }

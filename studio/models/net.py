@@ -22,6 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from studio import __version__
 from studio.core.errors import StudioError
+from studio.core.settings import is_address
 from studio.models.trouble import OFFLINE, RefusedError, explain
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class Net:
         """Whatever the network raises within comes out as StudioError; faults of ours stay."""
         import httpx2
         import urllib3
-        from huggingface_hub.errors import HFValidationError, HfUriError
+        from huggingface_hub.errors import HfUriError, HFValidationError
 
         network = (OSError, httpx2.HTTPError, urllib3.exceptions.HTTPError)
         answers = (HFValidationError, HfUriError, json.JSONDecodeError, UnicodeDecodeError)
@@ -313,22 +314,12 @@ def origin(url: str) -> tuple[str, str, int]:
 def checked_endpoint(text: str) -> str:
     """An address of a hub without its closing slash. Raises StudioError where it is none."""
     found = text.strip().rstrip("/")
-    try:
-        parts = urlsplit(found)
-        whole = bool(parts.hostname) and origin(found)[2] > 0
-    except ValueError:
-        whole = False
-    if not whole or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
-        raise StudioError(
-            "The address of the model server cannot be used.",
-            f"Write it as in {HUB}, or leave it empty for that one.",
-        )
-    if parts.username or parts.password:
-        raise StudioError(
-            "The address of the model server holds a name or a password.",
-            "Write it without, and sign in with a token.",
-        )
-    return found
+    if is_address(found):
+        return found
+    raise StudioError(
+        "The address of the model server cannot be used.",
+        f"Write it as {HUB}, without a name or a password, or leave it empty for that one.",
+    )
 
 
 def is_repo(name: str) -> bool:
