@@ -49,29 +49,30 @@ HARM = "Use it, also to earn money, but not for the harmful purposes that its te
 UNSAID = "Nobody says what you may do with it. Ask its maker before you publish."
 OWN = "Its maker has terms of their own. Read them in the model card below."
 _LLAMA = (
-    "Its maker has terms of their own. You may earn money with what you make, keeping to Meta's list of "
-    "forbidden uses; who passes the model on says that it is built with Llama, and companies with "
-    "more than 700 million users ask Meta first."
+    "Its maker has terms of their own. You may earn money with what you make, keeping to Meta's "
+    "list of forbidden uses; who passes the model on says that it is built with Llama, and "
+    "companies with more than 700 million users ask Meta first."
 )
 _GEMMA = (
-    "Its maker has terms of their own. You may earn money with what you make, keeping to Google's list of "
-    "forbidden uses, which goes along wherever the model goes."
+    "Its maker has terms of their own. You may earn money with what you make, keeping to "
+    "Google's list of forbidden uses, which goes along wherever the model goes."
 )
 _STABILITY = (
-    "Its maker has terms of their own. You may earn money with what you make as long as you earn less "
-    "than a million US dollars a year; above that it takes a licence from Stability AI."
+    "Its maker has terms of their own. You may earn money with what you make as long as you earn "
+    "less than a million US dollars a year; above that it takes a licence from Stability AI."
 )
 _FLUX = (
-    "Its maker has terms of their own. The model itself is not for earning money; what its text says of "
-    "the pictures is another matter. Read it, or ask Black Forest Labs, before you sell any."
+    "Its maker has terms of their own. The model itself is not for earning money; what its text "
+    "says of the pictures is another matter. Read it, or ask Black Forest Labs, before you sell "
+    "any."
 )
 _USERS = (
-    "Its maker has terms of their own. You may earn money with what you make; companies with more than "
-    "100 million users ask its maker first."
+    "Its maker has terms of their own. You may earn money with what you make; companies with "
+    "more than 100 million users ask its maker first."
 )
 _LISTED = (
-    "Its maker has terms of their own. You may earn money with what you make, keeping to the forbidden "
-    "uses that its text lists."
+    "Its maker has terms of their own. You may earn money with what you make, keeping to the "
+    "forbidden uses that its text lists."
 )
 
 _FAMILIES: tuple[tuple[Sell, str, bool, dict[str, str]], ...] = (

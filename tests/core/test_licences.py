@@ -1,4 +1,4 @@
-"""What licences of models mean: the usual ones by name, the others by what their names give away."""
+"""What licences of models mean: the usual ones by name, the others by what their names tell."""
 
 from __future__ import annotations
 
