@@ -1,9 +1,10 @@
 """The recipe inside the file: put in, read and taken out of PNG, WAV, FLAC, MIDI, Markdown, ABC.
 
-Only the containers are touched, never the picture or the sound; JPEG, WebP, MP3 and Ogg, which are
-made by exporting only, are read as well. Formats: PNG (W3C PNG, iTXt),
-RIFF WAVE (LIST INFO), FLAC (Vorbis comment block), Standard MIDI File (text meta event), Markdown
-(YAML front matter; one line of JSON is valid YAML), ABC (`%` comment lines).
+Only the containers are touched, never the picture or the sound; JPEG, WebP, MP3, Ogg and PDF, which
+are made by exporting only, are read as well; MusicXML is written and read. Formats: PNG (W3C PNG,
+iTXt), RIFF WAVE (LIST INFO), FLAC (Vorbis comment block), Standard MIDI File (text meta event),
+Markdown (YAML front matter; one line of JSON is valid YAML), ABC (`%` comment lines), MusicXML
+(miscellaneous-field).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from studio.core.errors import StudioError
-from studio.core.formats import flac, id3, midi, ogg, plain, png, wav, xmp
+from studio.core.formats import flac, id3, midi, musicxml, ogg, plain, png, wav, xmp
 from studio.core.formats.note import Note
 from studio.core.recipe import Recipe
 from studio.core.record import AI_SOURCE, SOFTWARE, Record, mark_json
@@ -29,6 +30,7 @@ WRITERS: dict[str, Write] = {
     ".md": plain.write_markdown,
     ".markdown": plain.write_markdown,
     ".abc": plain.write_abc,
+    ".musicxml": musicxml.write,
     ".txt": lambda data, note: data,  # plain text is nothing but the text
 }
 SUFFIXES = frozenset(WRITERS)
@@ -168,4 +170,8 @@ def _read(file: BinaryIO) -> str:
         return ogg.read(file)
     if head.startswith(midi.MAGIC):
         return midi.read(file)
+    if head.startswith(xmp.PDF_MAGIC):
+        return xmp.read_pdf(file)
+    if musicxml.matches(head):
+        return musicxml.read(file)
     return plain.read(file)

@@ -197,12 +197,7 @@ class _BarReader:
     def _tuplet(self, text: str) -> None:
         if self._tuplet_left:
             raise AbcError("a tuplet within a tuplet")
-        parts = [int(p) if p else 0 for p in text[1:].split(":")] + [0, 0]
-        count = parts[0]
-        time = parts[1] or _TUPLET_TIME.get(count, 3 if self._tune.metre.compound else 2)
-        if time > 16 or parts[2] > 32:
-            raise AbcError("a tuplet that nobody can play")
-        self._tuplet_left, self._tuplet_ratio = parts[2] or count, Fraction(time, count)
+        self._tuplet_ratio, self._tuplet_left = tuplet_ratio(text, self._tune.metre)
 
     def _broken(self, text: str) -> None:
         if not self._notes or self._pending is not None:
@@ -211,6 +206,24 @@ class _BarReader:
         first, self._pending = (2 - short, short) if text[0] == ">" else (short, 2 - short)
         last = self._notes[-1]
         self._notes[-1] = replace(last, length=last.length * first)
+
+
+def tuplet_ratio(text: str, metre: Metre) -> tuple[Fraction, int]:
+    """How much a tuplet's notes are shortened, and how many it takes. Raises AbcError."""
+    parts = [int(p) if p else 0 for p in text[1:].split(":")] + [0, 0]
+    count = parts[0]
+    time = parts[1] or _TUPLET_TIME.get(count, 3 if metre.compound else 2)
+    if time > 16 or parts[2] > 32:
+        raise AbcError("a tuplet that nobody can play")
+    return Fraction(time, count), parts[2] or count
+
+
+def beam_length(metre: Metre) -> Fraction:
+    """Within how many quarter notes beams join notes."""
+    full = metre.quarters
+    if metre.unit == 4 and metre.beats == 2:
+        return Fraction(1)
+    return metre.beat if metre.compound or full not in (2, 4) else full / 2
 
 
 def play_order(written: Sequence[Bar]) -> tuple[int, ...]:
@@ -342,10 +355,7 @@ def _bar_line(marks: Sequence[str], last: bool) -> str:
 
 def _beamed(bar: Bar, tune: Tune) -> str:
     """The elements of a bar, with a space where a beam ends."""
-    metre, full = tune.metre, tune.metre.quarters
-    beam = metre.beat if metre.compound or full not in (2, 4) else full / 2
-    if metre.unit == 4 and metre.beats == 2:
-        beam = Fraction(1)
+    full, beam = tune.metre.quarters, beam_length(tune.metre)
     now = full - bar.length if bar.opens and not bar.closes and bar.length < full else Fraction(0)
     notes = iter(bar.notes)
     text, left = "", 0

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.core import media
+from studio.core import abc, media
 from studio.core.errors import StudioError
 from studio.core.family import Kind
 from studio.core.files import cannot_read, write_atomic
 from studio.core.formats import id3, ogg
+from studio.core.musicxml import musicxml
 from studio.core.record import Record
+from studio.library import sheet
 from studio.library.item import Item
 
 if TYPE_CHECKING:
@@ -202,6 +204,50 @@ def _compressed(kind: str) -> Callable[[Item, bool], bytes]:
     return make
 
 
+def _score(item: Item, with_recipe: bool) -> bytes:
+    """MusicXML, which notation programs open."""
+    tune = _tune(item)
+    try:
+        data = musicxml(abc.parse(tune), _maker(item)).encode("utf-8")
+    except abc.AbcError as error:
+        raise StudioError(
+            f"This tune cannot be written as MusicXML ({error}).", "Save it as ABC or MIDI."
+        ) from error
+    if with_recipe:
+        return media.embed(data, ".musicxml", _record(item))
+    return media.strip(data, ".musicxml", keep_mark=item.mark_ai)
+
+
+def _sheet_picture(item: Item, with_recipe: bool) -> bytes:
+    data = sheet.picture(_tune(item), _maker(item))
+    if with_recipe:
+        return media.embed(data, ".png", _record(item))
+    return media.strip(data, ".png", keep_mark=item.mark_ai)
+
+
+def _sheet_pages(item: Item, with_recipe: bool) -> bytes:
+    from pypdf import PdfReader, PdfWriter
+
+    data = sheet.pdf(_tune(item), _maker(item), item.title)
+    packet = media.xmp_packet(_record(item), with_recipe=with_recipe)
+    if not packet:
+        return data
+    writer = PdfWriter(PdfReader(io.BytesIO(data)))
+    writer.xmp_metadata = packet.encode("utf-8")
+    file = io.BytesIO()
+    writer.write(file)
+    return file.getvalue()
+
+
+def _tune(item: Item) -> str:
+    """Without the recipe's comment lines."""
+    return media.strip(_file(item, ".abc"), ".abc").decode("utf-8", "replace")
+
+
+def _maker(item: Item) -> str:
+    return "made with Triptych" if item.mark_ai else ""
+
+
 def _damaged(item: Item) -> StudioError:
     return StudioError(f"“{item.main.name}” is damaged.", "Make it again from its recipe.")
 
@@ -218,4 +264,7 @@ EXPORTERS: tuple[Exporter, ...] = (
     Exporter(".ogg", "Ogg Vorbis", "audio", _compressed("OGG"), (".wav", ".flac")),
     Exporter(".mid", "MIDI", "audio", _as_it_is(".mid"), (".mid",)),
     Exporter(".abc", "ABC notation", "audio", _as_it_is(".abc"), (".abc",)),
+    Exporter(".musicxml", "MusicXML", "audio", _score, (".abc",)),
+    Exporter(".pdf", "Sheet music (PDF)", "audio", _sheet_pages, (".abc",)),
+    Exporter(".png", "Sheet music (PNG)", "audio", _sheet_picture, (".abc",)),
 )

@@ -30,9 +30,9 @@ def test_each_item_is_offered_what_can_be_made_of_it(library: Library) -> None:
     assert [e.suffix for e in for_item(make(library, "image"))] == [".png", ".jpg", ".webp"]
     tune = make(library, "audio")
     assert [e.suffix for e in for_item(tune)] == [
-        ".wav", ".flac", ".mp3", ".ogg", ".mid", ".abc"
+        ".wav", ".flac", ".mp3", ".ogg", ".mid", ".abc", ".musicxml", ".pdf", ".png"
     ]  # fmt: skip
-    assert len({e.suffix for e in EXPORTERS}) == len(EXPORTERS)
+    assert len({(e.kind, e.suffix) for e in EXPORTERS}) == len(EXPORTERS)
 
 
 @pytest.mark.parametrize("exporter", EMBEDS, ids=lambda e: e.suffix)

@@ -16,6 +16,9 @@ from studio.core.formats.note import (
     too_large,
 )
 
+PDF_MAGIC = b"%PDF-"
+MAX_PDF = 64 << 20
+"""Bytes of a PDF that are searched for the packet."""
 TOOLKIT = 'x:xmptk="Triptych"'
 JPEG_MAGIC = b"\xff\xd8\xff"
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -80,6 +83,12 @@ def read_webp(file: BinaryIO) -> str:
             return _json(read_exactly(file, size, "WebP"))
         at += 8 + size + size % 2
     raise damaged("WebP")
+
+
+def read_pdf(file: BinaryIO) -> str:
+    """Our JSON from the packet, which stands in a PDF as it is (ISO 32000-1, 14.3.2)."""
+    file.seek(0)
+    return _json(file.read(MAX_PDF))
 
 
 def _json(packet: bytes) -> str:
