@@ -59,8 +59,13 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """The object in a JSON file; None where there is none. Raises OSError."""
     if path.stat().st_size > MAX_CONFIG:
         return None
+    return parse_json(path.read_bytes())
+
+
+def parse_json(raw: bytes) -> dict[str, Any] | None:
+    """The object that a JSON text is; None where it is none."""
     try:
-        data = json.loads(path.read_bytes().decode("utf-8"))
+        data = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
@@ -104,17 +109,28 @@ def read_safetensors(path: Path) -> Header:
     """
     size = path.stat().st_size
     with path.open("rb") as file:
-        head = file.read(8)
-        if len(head) < 8:
-            raise DamagedError("too short")
-        (length,) = struct.unpack("<Q", head)
-        if length > min(MAX_HEADER, size - 8):
-            raise DamagedError("cut short")
-        try:
-            raw = json.loads(file.read(length).decode("utf-8"))
-        except (ValueError, RecursionError):
-            raise DamagedError("no safetensors header") from None
-    if not isinstance(raw, dict):
+        length = header_length(file.read(8), size)
+        return parse_safetensors(file.read(length), size)
+
+
+def header_length(start: bytes, size: int) -> int:
+    """Bytes of the header of a safetensors file of `size` bytes, by its first eight.
+
+    Raises DamagedError where it cannot have so many.
+    """
+    if len(start) < 8:
+        raise DamagedError("too short")
+    (length,) = struct.unpack("<Q", start[:8])
+    if length > min(MAX_HEADER, size - 8):
+        raise DamagedError("cut short")
+    return int(length)
+
+
+def parse_safetensors(header: bytes, size: int) -> Header:
+    """A safetensors header, checked against the size of its file. Raises DamagedError."""
+    length = len(header)
+    raw = parse_json(header)
+    if raw is None:
         raise DamagedError("no safetensors header")
     metadata = raw.pop("__metadata__", {})
     if not isinstance(metadata, dict):

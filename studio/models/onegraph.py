@@ -68,19 +68,29 @@ def tell(path: Path, graph: Graph) -> Shape:
     ):
         raise _unknown(path, [p.name for p in inputs])
     made = output[1] if len(output) == 4 else 1 if len(output) == 3 else 0
-    told = f"{path.stem} {' '.join(graph.metadata.values())[:2000]}".lower()
-    named = next((tag for tag, words in _HINTS.items() if any(w in told for w in words)), "")
+    said = named(f"{path.stem} {' '.join(graph.metadata.values())[:2000]}")
     larger = _larger(first, output)
     if made == 3:
-        if larger is False or (larger is None and named not in ("", UPSCALE)):
+        if larger is False or (larger is None and said not in ("", UPSCALE)):
             raise _unknown(path, [p.name for p in inputs])
-        return _shape(UPSCALE, first, sure=larger is True or named == UPSCALE)
+        return _shape(UPSCALE, first, sure=larger is True or said == UPSCALE)
     if isinstance(made, int) and made > 3:
         raise _unknown(path, [p.name for p in inputs])
     if isinstance(made, int) and made == 1:
-        guess = named if named in (CUT, DEPTH, EDGES) else DEPTH if len(output) == 3 else CUT
-        return _shape(guess, first, sure=bool(named) and named != UPSCALE)
-    return _shape(named or UPSCALE, first, sure=False)
+        guess = said if said in (CUT, DEPTH, EDGES) else DEPTH if len(output) == 3 else CUT
+        return _shape(guess, first, sure=bool(said) and said != UPSCALE)
+    return _shape(said or UPSCALE, first, sure=False)
+
+
+def tag_of(said: str, model_type: str) -> str:
+    """What a whole model does, by its card or its type; empty where both are mute."""
+    return said if said in TAGS else BY_TYPE.get(model_type, "")
+
+
+def named(told: str) -> str:
+    """What a graph does as far as its name or other words of it tell; empty where they do not."""
+    said = told.lower()
+    return next((tag for tag, words in _HINTS.items() if any(w in said for w in words)), "")
 
 
 def _larger(first: tuple[int | str, ...], output: tuple[int | str, ...]) -> bool | None:

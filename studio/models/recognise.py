@@ -251,7 +251,7 @@ def _found(given: Path, name: str, seen: Look, source: str = "") -> Plan:
     facts, layout = facts_of(kept), layout_of(kept)
     card = card_of(seen.folder) if given.is_dir() else ""
     said = Card.parse(card)
-    what, converter, options = _sort(name, kept, facts)
+    what, converter, options = sort(name, kept, facts)
     kind = kind_of(kept)
     front = {"source": source}
     if layout == "diffusers" and not role_of(kept):
@@ -259,9 +259,7 @@ def _found(given: Path, name: str, seen: Look, source: str = "") -> Plan:
     if layout == "onnx":
         taken = tuple(into_onnx(t) for t in taken)
     if layout in ("onnx", "transformers.js") and kind in (None, "image"):
-        tag = said.pipeline_tag
-        if tag not in onegraph.TAGS:
-            tag = onegraph.BY_TYPE.get(facts.get("model_type", ""), "")
+        tag = onegraph.tag_of(said.pipeline_tag, facts.get("model_type", ""))
         if not tag and len(kept.graphs) == 1:
             shape = onegraph.tell(given, next(iter(kept.graphs.values())))
             what, options, tag = shape.what, shape.options, shape.tag
@@ -291,8 +289,11 @@ def _found(given: Path, name: str, seen: Look, source: str = "") -> Plan:
     )
 
 
-def _sort(name: str, seen: Look, facts: Mapping[str, str]) -> tuple[str, str, tuple[Choice, ...]]:
-    """What a folder is in words, the converter it needs, and what there is to choose."""
+def sort(name: str, seen: Look, facts: Mapping[str, str]) -> tuple[str, str, tuple[Choice, ...]]:
+    """What a folder is in words, the converter it needs, and what there is to choose.
+
+    Raises StudioError, calling it `name`, where nothing in the studio can run it.
+    """
     layout, model_type = facts.get("layout", ""), facts.get("model_type", "")
     architecture = facts.get("architecture", "")
     role = role_of(seen)
