@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -200,6 +201,7 @@ def _told(repo: Repo, commit: Commit, fields: Iterable[str]) -> dict[str, Any]:
         "model-index": lambda: None,
         "pipeline_tag": lambda: card.get("pipeline_tag"),
         "private": lambda: repo.private,
+        "safetensors": lambda: _parameters(commit),
         "securityRepoStatus": lambda: {
             "scansDone": True,
             "filesWithIssues": [{"path": p, "level": s} for p, s in repo.unsafe.items()],
@@ -244,6 +246,21 @@ def _config(commit: Commit) -> dict[str, Any] | None:
         return None
     keys = ("architectures", "model_type", "quantization_config")
     return {k: said[k] for k in keys if k in said} if isinstance(said, dict) else None
+
+
+def _parameters(commit: Commit) -> dict[str, Any] | None:
+    found: dict[str, int] = {}
+    for path, blob in commit.files.items():
+        if not path.endswith(".safetensors"):
+            continue
+        size = int.from_bytes(blob.content.read(0, 8), "little")
+        if size > blob.content.size:
+            continue
+        for name, tensor in json.loads(blob.content.read(8, 8 + size)).items():
+            if name != "__metadata__":
+                count = math.prod(tensor["shape"])
+                found[tensor["dtype"]] = found.get(tensor["dtype"], 0) + count
+    return {"parameters": found, "total": sum(found.values())} if found else None
 
 
 def _sibling(path: str, blob: Blob) -> dict[str, Any]:

@@ -18,6 +18,9 @@ class Content(ABC):
 
     size: int
 
+    mark: str
+    """What tells it apart from others without reading it."""
+
     @abstractmethod
     def pieces(self, start: int, stop: int) -> Iterator[memoryview]:
         """The bytes from `start` up to `stop`, at most a mebibyte at a time."""
@@ -48,6 +51,7 @@ class Bytes(Content):
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.size = len(data)
+        self.mark = hashlib.sha1(data).hexdigest()
 
     def pieces(self, start: int, stop: int) -> Iterator[memoryview]:
         view = memoryview(self.data)[start:stop]
@@ -60,7 +64,9 @@ class Disk(Content):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.size = path.stat().st_size
+        stat = path.stat()
+        self.size = stat.st_size
+        self.mark = f"{stat.st_size} {stat.st_mtime_ns}"
 
     def pieces(self, start: int, stop: int) -> Iterator[memoryview]:
         with self.path.open("rb") as file:
@@ -84,6 +90,7 @@ class Noise(Content):
     def __init__(self, size: int, seed: int = 0) -> None:
         self.size = size
         self.seed = seed
+        self.mark = f"{size} {seed}"
 
     def pieces(self, start: int, stop: int) -> Iterator[memoryview]:
         pool = memoryview(_pool())
@@ -103,6 +110,7 @@ class Flipped(Content):
         self.right = right
         self.at = at
         self.size = right.size
+        self.mark = f"{right.mark} {at}"
 
     def pieces(self, start: int, stop: int) -> Iterator[memoryview]:
         for piece in self.right.pieces(start, stop):

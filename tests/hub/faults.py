@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
@@ -148,13 +148,16 @@ class Answer:
             return 0
         return (self.body.size if self.stop is None else self.stop) - self.start
 
-    def select(self, wanted: str) -> None:
-        """Answers a Range header: 206, 416, or the whole where it is not one that can be served."""
+    def select(self, asked: Mapping[str, str]) -> None:
+        """Answers a Range header: 206, 416, or the whole where it is not to be served in part."""
+        wanted = asked.get("range", "")
         if self.body is None or self.status != 200 or not wanted.startswith("bytes="):
             return
-        first, dash, last = wanted.removeprefix("bytes=").partition("-")
-        if not dash or "," in wanted or not (first + last).isdigit():
+        if asked.get("if-range") not in (None, self.headers.get("ETag")):
             return
+        first, dash, last = wanted.removeprefix("bytes=").partition("-")
+        if not dash or not (first + last).isdigit():
+            return  # several ranges, or nonsense
         size = self.body.size
         start = int(first) if first else max(0, size - int(last))
         stop = min(size, int(last) + 1) if first and last else size

@@ -73,7 +73,7 @@ def cached(hub: Hub, request: Request, seen: Seen, repo: Repo, rest: str) -> Ans
         "Content-Disposition": f"inline; filename*=UTF-8''{quote(name)};",
     }
     answer.body = blob.content
-    answer.select(request.headers.get("range", ""))
+    answer.select(request.headers)
     packs = "gzip" in request.headers.get("accept-encoding", "")
     if answer.status == 200 and packs and path.endswith(_COMPRESSED) and blob.content.size > 1000:
         answer.compress()
@@ -108,9 +108,7 @@ def delivered(hub: Hub, request: Request, seen: Seen) -> Answer:
             "Content-Type": "application/octet-stream",
             "Last-Modified": "Tue, 04 Mar 2025 09:30:00 GMT",
         }
-        before = request.headers.get("if-range")
-        if before in (None, answer.headers["ETag"]):
-            answer.select(request.headers.get("range", ""))
+        answer.select(request.headers)
     return answer
 
 

@@ -240,7 +240,8 @@ class Hub:
 
     def _missing(self, request: Request, answer: Answer) -> None:
         if self.user_of(request) is None:  # whether it is there is told to nobody unknown
-            answer.refuse(401, "Invalid username or password.")
+            # The code is told as well: the client guesses it from the 401 with https only.
+            answer.refuse(401, "Invalid username or password.", "RepoNotFound")
         else:
             answer.refuse(404, "Repository not found", "RepoNotFound")
 

@@ -70,7 +70,8 @@ class Log:
         return tuple(
             s
             for s in self.all()
-            if s.stage == "bytes" and repo in ("", s.repo) and path in ("", s.path) and s.sent
+            if s.stage == "bytes" and s.status in (200, 206) and "html" not in s.faults
+            if s.sent and repo in ("", s.repo) and path in ("", s.path)
         )
 
     def sent(self, repo: str = "", path: str = "") -> int:

@@ -137,8 +137,9 @@ class Repo:
             else:
                 files[path] = self._blob(path, content(source))
         date = self.created + timedelta(hours=len(self.commits))
-        # The names and sizes stand for the tree: hashing the contents of gigabytes can wait.
-        said = [self.id, parent, title, date.isoformat(), len(self.commits)]
+        # Marks stand for the contents: hashing gigabytes can wait until someone asks.
+        tree = sorted((path, blob.content.mark) for path, blob in files.items())
+        said = [self.id, parent, title, date.isoformat(), tree]
         sha = hashlib.sha1(json.dumps(said).encode()).hexdigest()
         self.commits[sha] = Commit(sha, dict(sorted(files.items())), title, date, parent)
         self.branches[branch] = sha

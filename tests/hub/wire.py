@@ -201,11 +201,13 @@ class Listener:
                 self._paced(answer, seen.sent, len(part))
                 if answer.framing == "chunked":
                     connection.sendall(b"%x\r\n" % len(part))
-                connection.sendall(part)
+                piece = piece[len(part) :]
+                while part:  # rather than sendall, so that what went before a break is counted
+                    gone = connection.send(part)
+                    seen.sent += gone
+                    part = part[gone:]
                 if answer.framing == "chunked":
                     connection.sendall(b"\r\n")
-                seen.sent += len(part)
-                piece = piece[len(part) :]
                 if answer.stall and answer.stall[0] == seen.sent:
                     self._stopped.wait(answer.stall[1])
                 if answer.cut == seen.sent:
