@@ -75,6 +75,12 @@ class Net:
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._context: ssl.SSLContext | None = None
 
+    @property
+    def server(self) -> str:
+        """Whom the token is for: scheme, host and port, as `https://huggingface.co:443`."""
+        scheme, host, port = self._origin
+        return f"{scheme}://{host}:{port}"
+
     def check(self) -> None:
         """Raises StudioError when the network is not to be used."""
         if self._offline() or is_true(os.environ.get("HF_HUB_OFFLINE")):
@@ -142,8 +148,11 @@ class Net:
         # of programs to look for on this machine.
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         from huggingface_hub import HfApi, constants, set_client_factory
+        from huggingface_hub.utils import logging
 
         constants.HF_HUB_DISABLE_TELEMETRY = True
+        # What it warns of is told to the person by our own errors.
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         set_client_factory(self._client)
         return HfApi(
             endpoint=self.endpoint,
@@ -181,6 +190,7 @@ class Net:
     @contextlib.contextmanager
     def worded(self) -> Iterator[None]:
         """Whatever the network raises within comes out as StudioError; faults of ours stay."""
+        self.check()  # before anything is imported: urllib3 opens a socket when it is
         import httpx2
         import urllib3
         from huggingface_hub.errors import HfUriError, HFValidationError

@@ -26,6 +26,11 @@ class Machine:
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     """Those whose trial run went well."""
     cores: int = 1
+    reading: float = 0.0
+    """Bytes of weights a second that a language model went through here while it wrote, as
+    measured (tokens a second times bytes of the model); 0 where nothing was measured yet."""
+    drawing: Mapping[str, float] = field(default_factory=dict)
+    """Seconds that a picture took here when one was last drawn, by diffusers' pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,15 @@ class Variant:
     """Why it cannot be had or run here, in a sentence; empty where it can."""
     hint: str = ""
     fit: Fit | None = None
+    role: str = ""
+    """As `InstalledModel.role`: empty for a model of its own, else "lora", "controlnet", …"""
+    pipeline: str = ""
+    """diffusers' name of its pipeline, where it has one."""
+    converter: str = ""
+    """The engine's converter that makes it faster, or runnable at all, once it is here."""
+    add: str = ""
+    """What of it has to be added, as files of one's own are, before it runs: a path in the
+    repository, "." for its folder; empty where it runs as it lies."""
 
     @property
     def size(self) -> int:
@@ -155,3 +169,29 @@ class Download:
     @property
     def seconds_left(self) -> float | None:
         return (self.total - self.done) / self.speed if self.speed > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who is signed in at the hub."""
+
+    name: str
+    """Empty where nobody is."""
+    source: str = ""
+    """Where the token is from: "keyring", "run" (this run of the program only), "environment"."""
+    note: str = ""
+    """What a person should know about that, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """A newer revision of something installed; it is never taken unasked."""
+
+    model: str
+    """The id of the installed model."""
+    repo: str
+    variant: str
+    installed: str
+    """The commit that is here."""
+    newest: str
+    """The commit that the hub has."""

@@ -1,0 +1,382 @@
+"""Finds, gets and keeps models: one function for each thing that a person can ask for.
+
+The window asks it through the courier, the command line in its own process. What needs the network
+is refused at once when the studio is to stay off it; everything else works without.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.core.errors import StudioError
+from studio.core.family import FamilySpec
+from studio.core.paths import Paths
+from studio.core.settings import Settings
+from studio.models.net import Net, checked_endpoint, is_repo
+from studio.models.remote import Account, Download, Found, Machine, ModelPage, Update, Variant
+from studio.models.store import InstalledModel, Store
+from studio.models.token import Tokens
+from studio.models.variants import model_name
+
+if TYPE_CHECKING:
+    from studio.models.hub.client import Query
+    from studio.models.keep import Report, Undo
+    from studio.models.transfer import Transfers
+
+Told = Callable[[int, int], None]
+"""How far something is: bytes done, bytes in all."""
+PAGES = 20
+"""So many pages are remembered, so that what is got is what was shown."""
+OPEN = ("waiting", "starting", "running", "verifying")
+"""States of a download that goes on by itself."""
+
+
+def nothing(done: int, total: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
+def go_on() -> bool:
+    """Nobody cancels: gives False."""
+    return False
+
+
+class Manager:
+    """All that can be done with models of a hub and with those on the disk.
+
+    Every function blocks until it is done, may be called from any thread, and raises StudioError;
+    those that take long take `told` and `cancelled`. Downloads alone go on by themselves: `told`
+    of the constructor hears each whenever it changed, at most ten times a second, on any thread.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Callable[[], Settings],
+        store: Store,
+        told: Callable[[Download], None],
+        *,
+        machine: Machine | None = None,
+        specs: Sequence[FamilySpec] = (),
+    ) -> None:
+        """`machine` and `specs` may come later, by `equip`: nothing fits before.
+
+        Raises StudioError where the settings name an endpoint that is none.
+        """
+        self.paths = paths
+        self.store = store
+        self._settings = settings
+        self._told = told
+        self._machine = machine
+        self._specs = tuple(specs)
+        self._lock = threading.RLock()
+        self._pages: OrderedDict[tuple[str, str], ModelPage] = OrderedDict()
+        self._held: set[str] = set()
+        self._transfers: Transfers | None = None
+        self.net = Net(
+            settings().endpoint,
+            lambda: self.tokens.get(),
+            lambda: self._settings().stay_offline,
+        )
+        self.tokens = Tokens(self.net.server)
+
+    def equip(self, machine: Machine, specs: Sequence[FamilySpec]) -> None:
+        """What models have to fit into, and the families that run them."""
+        with self._lock:
+            self._machine, self._specs = machine, tuple(specs)
+            self._pages.clear()
+
+    # Finding
+
+    def search(self, query: Query) -> tuple[Found, ...]:
+        """What the hub has for a query, of what some family can run."""
+        self.net.check()
+        from studio.models.hub import client
+
+        with self.net.worded():
+            return client.search(self.net, query)
+
+    def page(self, repo: str, revision: str = "") -> ModelPage:
+        """All about one repository, at its newest revision or a branch, tag or commit."""
+        self.net.check()
+        from studio.models.hub import client
+
+        self._check_repo(repo)
+        machine, specs = self._equipped()
+        with self.net.worded():
+            page = client.page(self.net, repo, machine, specs, revision or None)
+        with self._lock:
+            for name in (revision, page.revision):
+                self._pages[repo, name] = page
+                self._pages.move_to_end((repo, name))
+            while len(self._pages) > 2 * PAGES:
+                self._pages.popitem(last=False)
+        return page
+
+    # Getting
+
+    def get(
+        self, repo: str, variant: str = "", place: Path | None = None, revision: str = ""
+    ) -> Download:
+        """Begin to download a model; what was begun already goes on.
+
+        Without a variant it is the one for this machine; without a place, the folder for downloads
+        of the settings; with the revision of a page that was shown, exactly what that showed.
+        """
+        self.net.check()
+        from studio.models.transfer import TransferPlan
+
+        with self._lock:
+            page = self._pages.get((repo, revision)) if revision else None
+        page = page or self.page(repo, revision)
+        chosen = _variant(page, variant)
+        plan = TransferPlan(
+            id=model_name(repo, chosen.id),
+            repo=repo,
+            revision=page.revision,
+            files=chosen.files,
+            cache=place or self.downloads_folder,
+            variant=chosen.id,
+            title=page.found.title,
+            kind=page.found.kind,
+            # A commit is no branch: nothing is to point to it.
+            ref="" if revision == page.revision else revision or "main",
+        )
+        return self._named(self.transfers.add(plan))
+
+    def pause(self, id: str) -> None:
+        """Have a download wait until it is resumed, in this run of the program or a later one."""
+        self.transfers.pause(id)
+
+    def resume(self, id: str) -> None:
+        """Go on with a download that is paused or has failed."""
+        self.net.check()
+        self.transfers.resume(id)
+
+    def cancel(self, id: str) -> None:
+        """Give a download up; its bytes are removed."""
+        self.transfers.cancel(id)
+
+    def forget(self, id: str) -> None:
+        """Take a download that is over out of the list."""
+        self.transfers.forget(id)
+
+    def downloads(self) -> tuple[Download, ...]:
+        """All downloads as they are, in the order in which they began."""
+        return tuple(self._named(d) for d in self.transfers.all())
+
+    def resume_all(self) -> None:
+        """Go on with what was going on when the program ended; nothing while it stays offline."""
+        self.net.check()
+        self.transfers.resume_all()
+
+    @property
+    def transfers(self) -> Transfers:
+        """The downloads; opened when they are first needed."""
+        from studio.models.transfer import Transfers
+
+        with self._lock:
+            if self._transfers is None:
+                self._transfers = Transfers(
+                    self.paths.data / "downloads",
+                    self.net,
+                    lambda download: self._told(self._named(download)),
+                    connections=lambda: self._settings().download_connections,
+                    bandwidth=lambda: self._settings().download_kb * 1000,
+                )
+            return self._transfers
+
+    @property
+    def downloads_folder(self) -> Path:
+        """The cache that downloads go to."""
+        chosen = self._settings().downloads_folder
+        return Path(chosen) if chosen else self.paths.hub
+
+    # Keeping
+
+    def verify(
+        self, model: str, *, told: Told = nothing, cancelled: Callable[[], bool] = go_on
+    ) -> Report:
+        """Read all files of a model again and compare them with what they should be."""
+        from studio.models import keep
+
+        return keep.verify(self.installed(model), told, cancelled)
+
+    def remove(self, model: str, busy: Collection[str] = ()) -> Undo:
+        """Take a model away so that it can be had back; `busy` are those that jobs use now."""
+        from studio.models import keep
+
+        return keep.remove(self.installed(model), busy=lambda id: id in busy)
+
+    def undo(self, token: str) -> None:
+        """Have back what `remove` took away."""
+        from studio.models import keep
+
+        keep.undo(token)
+
+    def move(
+        self,
+        model: str,
+        place: Path,
+        busy: Collection[str] = (),
+        *,
+        told: Told = nothing,
+        cancelled: Callable[[], bool] = go_on,
+    ) -> None:
+        """Put a model into another folder or onto another disk."""
+        from studio.models import keep
+
+        keep.move(self.installed(model), place, told, cancelled, busy=lambda id: id in busy)
+
+    def updates(
+        self, *, told: Told = nothing, cancelled: Callable[[], bool] = go_on
+    ) -> tuple[Update, ...]:
+        """The installed models that the hub has a newer revision of. Asks the hub for each."""
+        self.net.check()
+        found = []
+        models = [m for m in self.store.installed() if m.repo]
+        newest: dict[str, str] = {}
+        for number, model in enumerate(models):
+            if cancelled():
+                raise StudioError("Looking for updates was cancelled.", "Look again any time.")
+            if model.repo not in newest:
+                with self.net.worded():
+                    newest[model.repo] = str(self.net.api().model_info(model.repo).sha or "")
+            if newest[model.repo] not in ("", model.revision):
+                update = Update(
+                    model=model.id,
+                    repo=model.repo,
+                    variant=model.variant,
+                    installed=model.revision,
+                    newest=newest[model.repo],
+                )
+                found.append(update)
+            told(number + 1, len(models))
+        return tuple(found)
+
+    def installed(self, model: str) -> InstalledModel:
+        """The installed model of that name. Raises StudioError where there is none."""
+        found = self.store.find(model)
+        if found is None:
+            raise StudioError(
+                f"There is no model called “{model[:200]}” on this computer.",
+                "See which there are: triptych models list",
+            )
+        return found
+
+    # Who asks
+
+    def sign_in(self, token: str) -> Account:
+        """Use this token from now on, if the hub knows it; kept in the keyring of the system."""
+        self.net.check()
+        self.tokens.hold(token)
+        try:
+            name = self._whose(token)
+        except BaseException:
+            self.tokens.drop()
+            raise
+        self.tokens.keep()
+        return self._account(name)
+
+    def sign_out(self) -> Account:
+        """Forget the token, in the keyring as well."""
+        self.tokens.drop()
+        return self._account("")
+
+    def who(self) -> Account:
+        """Who is signed in, as the hub says; nobody is asked where there is no token."""
+        token = self.tokens.get()
+        return self._account(self._whose(token) if token else "")
+
+    # The whole
+
+    def apply(self) -> None:
+        """The settings have changed: leave the network, or come back to it.
+
+        Raises StudioError where another endpoint was chosen: a manager is for one.
+        """
+        settings = self._settings()
+        if settings.endpoint and checked_endpoint(settings.endpoint) != self.net.endpoint:
+            raise StudioError(
+                "Another model server was chosen while this one was in use.",
+                "Start Triptych again.",
+            )
+        if self._transfers is None:
+            return
+        if settings.stay_offline:
+            for download in self.transfers.all():
+                if download.state in OPEN:
+                    self._held.add(download.id)
+                    self.transfers.pause(download.id)
+        else:
+            held, self._held = self._held, set()
+            for id in held:
+                if any(d.id == id and d.state == "paused" for d in self.transfers.all()):
+                    self.transfers.resume(id)
+
+    def close(self) -> None:
+        """Write down how far downloads are, and let go of everything."""
+        with self._lock:
+            transfers, self._transfers = self._transfers, None
+        if transfers is not None:
+            transfers.close()
+        self.net.close()
+
+    def _whose(self, token: str) -> str:
+        with self.net.worded():
+            return str(self.net.api().whoami(token=token).get("name", ""))
+
+    def _account(self, name: str) -> Account:
+        source = self.tokens.source
+        note = self.tokens.trouble
+        if source == "run":
+            note += " You stay signed in until Triptych ends."
+        elif source == "environment":
+            note = "The token is given by the environment (HF_TOKEN)."
+        return Account(name, source, note if source else "")
+
+    def _equipped(self) -> tuple[Machine, tuple[FamilySpec, ...]]:
+        with self._lock:
+            machine, specs = self._machine, self._specs
+        if machine is None:
+            import psutil
+
+            machine = Machine(memory=psutil.virtual_memory().total)
+        return machine, specs
+
+    def _named(self, download: Download) -> Download:
+        if download.state != "done" or download.model:
+            return download
+        return replace(download, model=model_name(download.repo, download.variant))
+
+    @staticmethod
+    def _check_repo(repo: str) -> None:
+        if not is_repo(repo):
+            raise StudioError(
+                f"“{repo[:200]}” is no name of a model on the hub.",
+                "It is written as owner/name, as in HuggingFaceTB/SmolLM2-135M-Instruct.",
+            )
+
+
+def _variant(page: ModelPage, wanted: str) -> Variant:
+    """The variant that is meant. Raises StudioError where it cannot be had."""
+    if not page.variants:
+        raise StudioError(
+            f"Triptych cannot run anything that is in “{page.found.repo}”.",
+            "Choose another model; `models search` shows those that run.",
+        )
+    name = wanted or page.best
+    for variant in page.variants:
+        if variant.id == name:
+            if variant.problem:
+                raise StudioError(variant.problem, variant.hint)
+            return variant
+    known = ", ".join(v.id for v in page.variants if v.id)
+    raise StudioError(
+        f"“{page.found.repo}” has no variant “{name[:100]}”.",
+        f"It has: {known[:300]}." if known else "It has one only: leave the variant out.",
+    )
