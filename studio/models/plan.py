@@ -117,7 +117,12 @@ def model_id(name: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9._+-]+", "-", plain).strip(".-_")[:80].rstrip(".-")
     if not plain or not plain[0].isalnum():
         plain = f"model-{plain}".strip("-")
-    return f"model-{plain}" if _DEVICES.match(plain) else plain
+    return f"model-{plain}" if is_device(plain) else plain
+
+
+def is_device(name: str) -> bool:
+    """Whether a file of that name would be a device on Windows, as `nul` or `com1.txt`."""
+    return _DEVICES.match(name) is not None
 
 
 def refused(name: str, why: str, hint: str) -> StudioError:

@@ -1,0 +1,1 @@
+"""What a hub offers: searched, told apart into variants, and judged before anything is fetched."""

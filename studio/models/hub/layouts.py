@@ -1,0 +1,498 @@
+"""A repository's list of files, made into the variants of its model that can be had.
+
+What is told here of files on a server is told by the functions that judge files on the disk:
+`variants.split` names them, `inspect.whole` says what is missing, `facts` what they are,
+`store.suits` which family runs them, `recognise.sort` what converting would help.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from studio.core.card import Card
+from studio.core.controls import Extra
+from studio.core.errors import StudioError
+from studio.core.family import FamilySpec, Kind
+from studio.models import checkpoints, onegraph
+from studio.models.facts import facts_of, kind_of, role_of
+from studio.models.headers import (
+    MAX_CONFIG,
+    Header,
+    header_length,
+    parse_json,
+    parse_safetensors,
+)
+from studio.models.inspect import INDEXES, WEIGHTS, Look, whole
+from studio.models.onnxfile import DamagedError, Graph
+from studio.models.recognise import sort
+from studio.models.remote import RemoteFile, Variant
+from studio.models.store import suits
+from studio.models.taking import SMALL_FILE
+from studio.models.variants import Part, split
+
+Small = Callable[[str], bytes]
+"""The contents of a small file of the repository. Raises StudioError, OSError."""
+Piece = Callable[[str, int, int], bytes]
+"""Bytes of a file from the first place up to the second. Raises StudioError, OSError."""
+
+MAX_VARIANTS = 400
+MAX_READ = 48
+"""Small files that are asked for; of many that are alike, as voices, some speak for all."""
+ALIKE = 2
+"""Voices of one repository whose settings are looked at."""
+START = 64 << 10
+MAX_HEADER = 8 << 20
+"""Bytes of a safetensors header that are asked for, first and at most."""
+CPU, CUDA, DML = "CPUExecutionProvider", "CUDAExecutionProvider", "DmlExecutionProvider"
+
+_DEVICES = {
+    "cpu": CPU, "cuda": CUDA, "gpu": CUDA, "dml": DML, "directml": DML,
+    "npu": "QNNExecutionProvider", "qnn": "QNNExecutionProvider",
+    "webgpu": "WebGpuExecutionProvider", "openvino": "OpenVINOExecutionProvider",
+    "vitisai": "VitisAIExecutionProvider", "nvtensorrtrtx": "NvTensorRTRTXExecutionProvider",
+    "rocm": "ROCMExecutionProvider", "migraphx": "MIGraphXExecutionProvider",
+}  # fmt: skip
+"""What genai_config.json and folders of repositories call the execution providers."""
+_GENAI = frozenset({CPU, CUDA})
+"""Those that the engine runs onnxruntime-genai on."""
+_SAID = {CPU: "the processor", CUDA: "NVIDIA cards", DML: "DirectML"}
+_PRECISIONS = {
+    "q4": "int4", "q4f16": "int4", "bnb4": "int4", "int4": "int4", "uint4": "int4", "q8": "int8",
+    "q8f16": "int8", "int8": "int8", "uint8": "int8", "quantized": "int8", "fp16": "fp16",
+    "bf16": "bf16", "fp32": "fp32",
+}  # fmt: skip
+_DTYPES = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32"}
+_BITS = {
+    "int4": "4 bits",
+    "int8": "8 bits",
+    "fp16": "16 bits",
+    "bf16": "16 bits",
+    "fp32": "32 bits",
+}
+_PRECISION = re.compile(r"(?<![a-z0-9])(int4|uint4|int8|uint8|fp16|bf16|fp32)(?![0-9])")
+_NEEDLESS = ("decoder_model", "decoder_with_past_model")
+"""Graphs that are one graph as well, `decoder_model_merged`, where that is there."""
+_PIPELINES = {"sd15": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
+"""What checkpoints in one file become when they are added."""
+_OWN_CODE = frozenset({"custom_ops_library", "library_path"})
+
+
+def variants(
+    files: Iterable[RemoteFile],
+    small: Small,
+    specs: Sequence[FamilySpec],
+    *,
+    piece: Piece | None = None,
+    tags: Iterable[str] = (),
+    name: str = "the model",
+) -> tuple[Variant, ...]:
+    """The ways to have the model of a repository, those that can be run first.
+
+    `tags` are the words that the hub says of it; its own card's count alone where they differ in
+    what a family asks, for only the card comes along. Raises what `small` and `piece` raise for
+    reasons of the network; a file that is damaged or absurd becomes a variant's problem.
+    """
+    known = {f.path: f for f in files}
+    teller = _Teller(known, small, specs, piece, tuple(tags), name)
+    found = [teller.tell(part) for part in split(known)[:MAX_VARIANTS]]
+    kept = [v for v in found if v.files]
+    return tuple(sorted(kept, key=lambda v: (bool(v.problem), not v.families)))
+
+
+def kind_among(found: Sequence[Variant], specs: Sequence[FamilySpec]) -> Kind | None:
+    """What the variants make, by the family that runs the first of them."""
+    kinds = {s.id: s.kind for s in specs}
+    return next((kinds[i] for v in found for i in v.families if i in kinds), None)
+
+
+@dataclass
+class _Teller:
+    """One repository, while its variants are told; each small file is asked for once."""
+
+    files: Mapping[str, RemoteFile]
+    small: Small
+    specs: Sequence[FamilySpec]
+    piece: Piece | None
+    tags: tuple[str, ...]
+    name: str
+    _read: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    _headers: dict[str, Header | None] = field(default_factory=dict)
+    _voices: int = 0
+    _card: Card | None = None
+
+    def tell(self, part: Part) -> Variant:
+        """What one part is, and who runs it."""
+        names = self._needed(part)
+        look = self._look(part, names)
+        files = tuple(self.files[n] for n in names)
+        blank = Variant(
+            id=part.id,
+            title=part.id or self.name,
+            folder=part.folder,
+            layout=part.layout,
+            precision="",
+            files=files,
+        )
+        single = self._single(part, look)
+        if isinstance(single, StudioError):
+            return replace(blank, problem=single.message, hint=single.hint)
+        if single is not None and single.sort == "checkpoint":
+            return self._checkpoint(blank, part, look, single)
+        whole(look)
+        facts = facts_of(look)
+        precision = self._precision(part, look, facts)
+        limited = _limits(part, look)
+        told = replace(
+            blank,
+            layout=facts.get("layout", part.layout),
+            precision=precision,
+            providers=limited,
+            pipeline=look.pipeline,
+            role=role_of(look),
+        )
+        told = replace(told, title=_title(told, part, single))
+        if look.problem:
+            return self._mended(told, part, look, facts)
+        problem, hint = _unfit(look, limited)
+        if problem:
+            return replace(told, problem=problem, hint=hint)
+        if told.role:
+            try:
+                sort(self.name, look, facts)
+            except StudioError as error:
+                return self._refused(told, look, facts, error)
+            return replace(told, families=self._laid(told.role))
+        return self._run(told, part, look, facts)
+
+    def _run(self, told: Variant, part: Part, look: Look, facts: Mapping[str, str]) -> Variant:
+        """The families for a whole model, as it lies and as it becomes when it is added."""
+        lying = self._who(facts, self._words(), matcher(look.names))
+        try:
+            converter = sort(self.name, look, facts)[1]
+        except StudioError as error:
+            if lying:
+                return replace(told, families=lying)
+            return self._refused(told, look, facts, error)
+        built: tuple[str, ...] = ()
+        if converter == "text.genai":
+            built = self._who({"layout": "genai"}, self._words(), matcher(["genai_config.json"]))
+        if lying or built:
+            families = tuple(dict.fromkeys([*built, *lying]))
+            add = "" if lying else part.folder or "."
+            return replace(told, families=families, converter=converter, add=add)
+        return self._mended(told, part, look, facts)
+
+    def _who(
+        self, facts: Mapping[str, str], words: set[str], has: Callable[[str], bool]
+    ) -> tuple[str, ...]:
+        return tuple(s.id for s in self.specs if suits(s, facts, words, has))
+
+    def _mended(self, told: Variant, part: Part, look: Look, facts: Mapping[str, str]) -> Variant:
+        """A bare graph, or one whose card does not say what it does: adding writes that down."""
+        said = self._card_of().pipeline_tag or next(
+            (t for t in self.tags if t in onegraph.TAGS), ""
+        )
+        tag = onegraph.tag_of(said, facts.get("model_type", ""))
+        graphs = sorted(look.graphs)
+        alone = len(graphs) == 1 and not look.headers
+        if not tag and alone and kind_of(look) in (None, "image") and not said:
+            tag = onegraph.named(f"{self.name} {graphs[0]}")
+        config = "config.json" in look.configs
+        if tag and graphs and not look.headers and (config or alone):
+            after = matcher(["config.json", "onnx/model.onnx"])
+            who = self._who({**facts, "layout": "transformers.js"}, {tag}, after)
+            asking = {s.id for s in self.specs if s.any_tags}
+            families = tuple(f for f in who if f in asking)
+            if families:
+                add = part.folder or "."
+                if not config:
+                    add = _below(part, graphs[0])
+                return replace(told, families=families, add=add, problem="", hint="")
+        if look.problem:
+            return replace(told, problem=look.problem, hint=look.hint)
+        return self._refused(told, look, facts)
+
+    def _refused(
+        self,
+        told: Variant,
+        look: Look,
+        facts: Mapping[str, str],
+        error: StudioError | None = None,
+    ) -> Variant:
+        """Nothing runs it: why, in the words that adding it would have."""
+        if "auto_map" in look.config:
+            return replace(
+                told,
+                problem="It only runs with a program that comes with it, and Triptych runs no "
+                "program of a stranger.",
+                hint="Choose another model.",
+            )
+        if error is not None:
+            return replace(told, problem=error.message, hint=error.hint)
+        kind = facts.get("model_type") or facts.get("pipeline") or facts.get("layout") or "unknown"
+        return replace(
+            told,
+            problem=f"Nothing in Triptych runs models of the kind “{kind}”.",
+            hint="Look for the same model in another layout, or choose another one.",
+        )
+
+    def _checkpoint(
+        self, blank: Variant, part: Part, look: Look, single: checkpoints.Single
+    ) -> Variant:
+        """Stable Diffusion in one file: a folder of diffusers once it is added."""
+        pipeline = _PIPELINES.get(single.base, "")
+        facts = {"layout": "diffusers", "pipeline": pipeline}
+        after = matcher(["model_index.json", "scheduler/scheduler_config.json"])
+        name = next(n for n in look.names if n.endswith(".safetensors"))
+        told = replace(
+            blank,
+            title=single.what if not part.id else f"{part.id} ({single.what})",
+            precision=self._precision(part, look, facts),
+            pipeline=pipeline,
+            families=self._who(facts, set(), after),
+            converter="image.graphs",
+            add=_below(part, name),
+        )
+        if not told.families:
+            return self._refused(told, look, facts)
+        return told
+
+    def _laid(self, role: str) -> tuple[str, ...]:
+        """The families that take models of a role beside their own."""
+        return tuple(
+            s.id
+            for s in self.specs
+            if any(isinstance(c, Extra) and c.role == role for c in s.controls)
+        )
+
+    def _needed(self, part: Part) -> list[str]:
+        """The files of a part that are really used."""
+        graphs = {PurePosixPath(n).name.split(".")[0]: n for n in part.files if n.endswith(".onnx")}
+        merged = {s.removeprefix("decoder_model_merged") for s in graphs if "_merged" in s}
+        needless = {f"{stem}{form}" for form in merged for stem in _NEEDLESS} if merged else set()
+        kept = []
+        for name in part.files:
+            file, place = self.files[name], PurePosixPath(name)
+            weights = place.suffix.lower() in WEIGHTS or place.suffix.lower() in (".data", ".pb")
+            if not weights and "_data" not in place.name and file.size > SMALL_FILE:
+                continue
+            if place.name.split(".")[0] in needless and (weights or "_data" in place.name):
+                continue
+            kept.append(name)
+        return kept
+
+    def _look(self, part: Part, names: Sequence[str]) -> Look:
+        """The part's folder as it will be, seen as far as small files and headers tell."""
+        prefix = f"{part.folder}/" if part.folder else ""
+        inside = [n for n in names if n.startswith(prefix)]
+        below = tuple(n[len(prefix) :] for n in inside)
+        look = Look(Path(part.folder), tuple(map(Path, inside)), below)
+        for name, place in zip(inside, below, strict=True):
+            look.sizes[place] = self.files[name].size
+            if place.endswith(".json"):
+                self._configure(look, part, name, place)
+            elif place.endswith(".onnx"):
+                look.graphs[place] = Graph()
+            elif place.endswith(".safetensors"):
+                header = self._header(name) if part.layout == "lora" and "/" not in place else None
+                look.headers[place] = header or Header({}, {})
+        return look
+
+    def _configure(self, look: Look, part: Part, name: str, place: str) -> None:
+        if place in INDEXES or place.endswith(".safetensors.index.json"):
+            found = self._json(name)
+            if found is not None:
+                look.configs[place] = found
+            elif place in INDEXES and not look.problem:
+                look.problem, look.hint = f"Its {place} is damaged.", "Tell its maker of it."
+        elif place.endswith("/config.json"):
+            look.configs[place] = {}  # that a part has one is enough
+        elif part.layout == "piper" and place.endswith(".onnx.json"):
+            self._voices += 1
+            found = self._json(name) if self._voices <= ALIKE else {"phoneme_id_map": 0, "audio": 0}
+            look.configs[place] = found or {}
+
+    def _json(self, name: str) -> dict[str, Any] | None:
+        if name not in self._read:
+            if len(self._read) >= MAX_READ or self.files[name].size > MAX_CONFIG:
+                return None
+            self._read[name] = parse_json(self.small(name))
+        return self._read[name]
+
+    def _header(self, name: str) -> Header | None:
+        """The header of a safetensors file; None where it cannot be told."""
+        if self.piece is None or name not in self.files:
+            return None
+        if name not in self._headers:
+            self._headers[name] = None
+            if len(self._headers) <= MAX_READ:
+                self._headers[name] = _header_of(self.piece, name, self.files[name].size)
+        return self._headers[name]
+
+    def _single(self, part: Part, look: Look) -> checkpoints.Single | StudioError | None:
+        """What a safetensors file without any settings is; an error where nothing can be made
+        of it."""
+        if part.layout != "lora" or any(i in look.configs for i in INDEXES):
+            return None
+        name = next((n for n in look.names if n.endswith(".safetensors")), "")
+        header = self._header(_below(part, name))
+        if header is None:
+            return StudioError(
+                f"“{name}” does not say what it holds.", "Choose another model, or ask its maker."
+            )
+        try:
+            return checkpoints.tell(Path(name), header)
+        except StudioError as error:
+            return error
+
+    def _precision(self, part: Part, look: Look, facts: Mapping[str, str]) -> str:
+        """How exactly the weights are kept, as far as names, settings or a header tell."""
+        if part.form in _PRECISIONS:
+            return _PRECISIONS[part.form]
+        said = _PRECISION.search(f"{part.folder}/{' '.join(look.graphs)}".lower())
+        if said:
+            return said[1].removeprefix("u")
+        heaviest = max(look.headers, key=lambda n: look.sizes[n], default="")
+        if heaviest:
+            header = self._header(_below(part, heaviest))
+            if header is not None and header.precision:
+                return header.precision
+        dtype = look.config.get("dtype") or look.config.get("torch_dtype")
+        if isinstance(dtype, str) and dtype in _DTYPES and not look.graphs:
+            return _DTYPES[dtype]
+        whole_graph = facts.get("layout") in ("transformers.js", "kokoro", "piper", "onnx")
+        return "fp32" if whole_graph else ""
+
+    def _words(self) -> set[str]:
+        card = self._card_of()
+        return {*card.tags, card.pipeline_tag}
+
+    def _card_of(self) -> Card:
+        if self._card is None:
+            self._card = Card()
+            if "README.md" in self.files:
+                self._card = Card.parse(self.small("README.md").decode("utf-8", "replace"))
+        return self._card
+
+
+def matcher(names: Iterable[str]) -> Callable[[str], bool]:
+    """Whether one of the names fits a glob pattern as `Path.glob` has it, `**/` included."""
+    held = list(names)
+
+    def has(pattern: str) -> bool:
+        parts = (
+            "(?:[^/]+/)*" if p == "**" else re.escape(p).replace(r"\*", "[^/]*") + "/"
+            for p in pattern.split("/")
+        )
+        wanted = re.compile("".join(parts).removesuffix("/"))
+        return any(wanted.fullmatch(n) for n in held)
+
+    return has
+
+
+def _header_of(piece: Piece, name: str, size: int) -> Header | None:
+    try:
+        start = piece(name, 0, min(START, size))
+        length = header_length(start[:8], size)
+        if length > MAX_HEADER:
+            return None
+        raw = start[8 : 8 + length]
+        if len(raw) < length:
+            raw += piece(name, 8 + len(raw), 8 + length)
+        return parse_safetensors(raw, size) if len(raw) == length else None
+    except DamagedError:
+        return None
+
+
+def _limits(part: Part, look: Look) -> tuple[str, ...]:
+    """The execution providers that a graph was built for; empty where any runs it."""
+    said = _providers(look.configs.get("genai_config.json", {}))
+    if said:
+        return said
+    if "genai_config.json" not in look.configs:
+        return ()
+    for name in reversed(part.folder.lower().split("/")):
+        for word in re.split(r"[^a-z0-9]+", name):
+            if word in _DEVICES and word != "cpu":
+                return (_DEVICES[word],)
+    return ()
+
+
+def _providers(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those that genai_config.json lists for the decoder."""
+    found: Any = config
+    for key in ("model", "decoder", "session_options", "provider_options"):
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, list):
+        return ()
+    names = [name.lower() for entry in found if isinstance(entry, dict) for name in entry]
+    known = [_DEVICES.get(n, "") or n[:40] for n in names if n != "cpu"]
+    return tuple(dict.fromkeys(known))
+
+
+def _unfit(look: Look, limited: Sequence[str]) -> tuple[str, str]:
+    """Why the engine could not run what seems whole, and what to do."""
+    config = look.configs.get("genai_config.json")
+    if config is None:
+        return "", ""
+    if _mentions(config, 0):
+        return (
+            "It wants to run program code of its own.",
+            "Only models that are nothing but weights can be used. Choose another one.",
+        )
+    model = config.get("model")
+    model = model if isinstance(model, dict) else {}
+    decoder = model.get("decoder")
+    if not (isinstance(decoder, dict) and isinstance(decoder.get("filename"), str)):
+        return "It is no language model that Triptych runs.", "Choose another model."
+    if {"vision", "speech", "encoder", "embedding"} & set(model):
+        return (
+            "It also takes pictures or sound, and Triptych runs models that take words alone.",
+            "Look for a model of the same maker that is for text.",
+        )
+    if limited and not _GENAI.intersection(limited):
+        made = ", ".join(_SAID.get(p, p.removesuffix("ExecutionProvider")) for p in limited)
+        return (
+            f"It is made for {made}, and Triptych runs language models on the processor and on "
+            "NVIDIA cards.",
+            "Choose another variant.",
+        )
+    return "", ""
+
+
+def _mentions(value: object, depth: int) -> bool:
+    if depth > 30:
+        return True  # no honest configuration is so deep
+    if isinstance(value, dict):
+        return bool(_OWN_CODE & value.keys()) or any(
+            _mentions(v, depth + 1) for v in value.values()
+        )
+    return isinstance(value, list) and any(_mentions(v, depth + 1) for v in value)
+
+
+def _title(told: Variant, part: Part, single: checkpoints.Single | None) -> str:
+    """What a person chooses by: bits, then what it is made for."""
+    if single is not None:
+        return f"{part.id} ({single.what})" if part.id else single.what
+    if told.layout == "piper":
+        language, _, rest = part.id.partition("-")
+        voice, _, quality = rest.rpartition("-")
+        return f"{voice} ({language}, {quality})" if voice else part.id
+    if part.layout == "lora" and part.id:
+        return part.id
+    bits = _BITS.get(told.precision, "")
+    made = " and ".join(_SAID.get(p, p.removesuffix("ExecutionProvider")) for p in told.providers)
+    if not made and re.search(r"(^|[/_-])cpu([/_-]|$)", part.folder):
+        made = _SAID[CPU]
+    said = ", ".join(filter(None, (bits, f"for {made}" if made else "")))
+    exact = part.form or part.id
+    return f"{said} ({exact})" if said and exact and exact != told.precision else said or exact
+
+
+def _below(part: Part, name: str) -> str:
+    """The place in the repository of a file of a part's folder."""
+    return f"{part.folder}/{name}" if part.folder else name
