@@ -66,7 +66,11 @@ class Log:
             return tuple(self._seen)
 
     def bytes_of(self, repo: str = "", path: str = "") -> tuple[Seen, ...]:
-        """Requests that brought bytes of a file, of a repository, or any."""
+        """Requests that brought bytes of a file, of a repository, or any.
+
+        As `sent` and `twice`, it gives the hub a moment to count what a client already has.
+        """
+        self.idle(0.2)
         return tuple(
             s
             for s in self.all()
