@@ -352,6 +352,27 @@ def midi_pitch(letter: str, octave: int, alteration: int) -> int:
     return number
 
 
+def in_octave(body: tuple[Token, ...], octaves: int) -> tuple[Token, ...]:
+    """The same notes so many octaves higher."""
+
+    def move(match: re.Match[str]) -> str:
+        place = LETTERS.index(match[2].upper()) + 7 * octaves
+        place += 7 * (int(match[2].islower()) + match[3].count("'") - match[3].count(","))
+        return (match[1] or "") + _named(place)
+
+    return tuple(
+        Token(t.kind, _PARTS.sub(move, t.text)) if t.kind in ("note", "chord") else t for t in body
+    )
+
+
+def _named(place: int) -> str:
+    """The note on a place of the staff, 0 for the C below the treble staff."""
+    letter, register = LETTERS[place % 7], place // 7
+    if register >= 1:
+        return letter.lower() + "'" * (register - 1)
+    return letter + "," * -register
+
+
 def transpose(tune: Tune, key: Key) -> Tune:
     """The tune on another tonic in the same mode, note for note, nearest to the treble staff.
 
@@ -375,15 +396,13 @@ def transpose(tune: Tune, key: Key) -> Tune:
         accidental, letter, marks = match[1] or "", match[2].upper(), match[3]
         place = LETTERS.index(letter) + step
         place += 7 * (int(match[2].islower()) + marks.count("'") - marks.count(","))
-        target, register = LETTERS[place % 7], place // 7
+        target = LETTERS[place % 7]
         if accidental:
             alteration = _ACCIDENTALS[accidental] + new[target] - old[letter]
             if abs(alteration) > 2:
                 raise AbcError("a triple accidental")
             accidental = _ACCIDENTAL_SIGNS[alteration]
-        if register >= 1:
-            return accidental + target.lower() + "'" * (register - 1)
-        return accidental + target + "," * -register
+        return accidental + _named(place)
 
     body = tuple(
         Token(t.kind, _PARTS.sub(move, t.text)) if t.kind in ("note", "chord") else t

@@ -6,6 +6,7 @@ stumbles when it is played with its repeats.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -340,6 +341,24 @@ def render(tune: Tune, number: int = 1) -> str:
             line = ""
         previous = bar
     return "\n".join([*header, *lines]) + "\n"
+
+
+def compact(tune: Tune) -> str:
+    """The body of a tune without spaces, four bars a line: how tune models read and write it."""
+    lines: list[str] = []
+    line, count = "", 0
+    for token in tune.body:
+        leading = token.kind == "bar" and count == 0 and not line.strip("|:")
+        line += token.text
+        if token.kind == "bar" and not leading:
+            count += 1
+            if count % BARS_A_LINE == 0:
+                lines.append(line)
+                line = ""
+    if line:
+        lines.append(line)
+    # An ending number at the start of a line would lose the bar line it belongs to.
+    return re.sub(r"\n(?=[12](?![0-9/]))", "", "\n".join(lines))
 
 
 def _bar_line(marks: Sequence[str], last: bool) -> str:

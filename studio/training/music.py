@@ -23,7 +23,6 @@ SOURCE = Path("music", "music21_folk.tar.xz")
 VOCABULARY = 512
 TRANSPOSITIONS = 4
 HELD_OUT = 80
-BARS_A_LINE = 4
 LOWEST, HIGHEST = 57, 88
 """MIDI pitches that a transposed tune may reach."""
 TONICS = ("C", "G", "D", "A", "F", "Bb", "E")
@@ -107,22 +106,8 @@ def header(rhythm: str, metre: str, unit: str, key: str) -> str:
 def render(tune: abc.Tune) -> str:
     """The text of a tune as the model learns it: header, then the body without spaces, four bars a
     line."""
-    lines: list[str] = []
-    line, count = "", 0
-    for token in tune.body:
-        leading = token.kind == "bar" and count == 0 and not line.strip("|:")
-        line += token.text
-        if token.kind == "bar" and not leading:
-            count += 1
-            if count % BARS_A_LINE == 0:
-                lines.append(line)
-                line = ""
-    if line:
-        lines.append(line)
-    # An ending number at the start of a line would lose the bar line it belongs to.
-    body = re.sub(r"\n(?=[12](?![0-9/]))", "", "\n".join(lines))
     top = header(tune.rhythm, str(tune.metre), f"1/{4 / tune.unit}", str(tune.key))
-    return top + body + "\n"
+    return top + score.compact(tune) + "\n"
 
 
 def in_range(tune: abc.Tune) -> bool:

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from studio.core.abc import AbcError, Key, Tune, parse, transpose
+from studio.core.abc import AbcError, Key, Token, Tune, in_octave, parse, transpose
 from studio.core.errors import StudioError
-from studio.core.score import bars, check, check_bars, perform
+from studio.core.score import bars, check, check_bars, compact, perform
 from studio.engine.audio.plan import Plan
-from studio.engine.audio.shapes import nearest
+from studio.engine.audio.shapes import formed, nearest
+from studio.engine.audio.taken import last_bars, opened
 
 if TYPE_CHECKING:
     from studio.engine.genai import Loaded
@@ -34,6 +35,10 @@ _FEWEST_NOTES = 8
 _ENOUGH = 4
 """Good bars in a row that are worth keeping without the rest."""
 _USUAL_TOKENS = 220
+_HEARD_BARS = (16, 8, 4)
+"""Of a tune that is taken up, the last ones, from which the model goes on: as many as fit."""
+_MOST_GIVEN = 300
+"""Tokens of them; more leave no room to go on."""
 
 _PLAIN = re.compile(r"[\^_=]?[A-Ga-gz][,']?[1-8]?/?|\|\n?|:\|\n?|\|:|\|\|\n?")
 # The keys in which tune models are taught; what is wished for in others is transposed.
@@ -78,6 +83,10 @@ class _Draft:
     rewrites: int = 0
     ended: bool = False
     """Whether the model itself ended it, after good bars only."""
+    given: int = 0
+    """How many of the first tokens are not the model's own; they are never rewritten."""
+    stumbles: int = 0
+    """How often the beat stumbles in those; that is nobody's fault here."""
 
     def text(self, tokens: int | None = None) -> str:
         return self.header + "".join(self.pieces[:tokens])
@@ -101,7 +110,7 @@ class _Draft:
             return len(self.ids) < 4  # nothing but a repeat sign so far
         last = written[-1]
         found = check_bars(written, tune.metre.quarters)
-        if found.stumbles or (found.rest and not last.closes and len(written) > 1):
+        if found.stumbles > self.stumbles or (found.rest and not last.closes and len(written) > 1):
             return False
         if last.length > tune.metre.quarters or len(written) <= len(self.good):
             return False
@@ -116,7 +125,7 @@ class _Draft:
         self.longest = max(self.longest, self.pieces[:], key=len)
         if self.rewrites % 4 == 0:
             del self.good[-2:]
-        end = self.good[-1] if self.good else 0
+        end = max(self.given, self.good[-1] if self.good else 0)
         del self.ids[end:], self.pieces[end:]
 
 
@@ -128,6 +137,7 @@ def compose(
     Raises StudioError where nothing that can be played came out.
     """
     key = plan.key if str(plan.key) in _TAUGHT else Key(_HOME[plan.key.mode], plan.key.mode)
+    before, heard, given = _given(loaded, plan, key)
     kind = _LIKE.get(plan.kind, plan.kind)
     header = f"R:{kind}\nM:{plan.metre}\nL:1/{4 / plan.unit}\nK:{key}\n"
     prompt = _prompt(loaded, header)
@@ -135,6 +145,10 @@ def compose(
     tokens = rewrites = tries = hopeless = 0
     for tries in range(1, TRIES + 1):
         draft = _Draft(header)
+        for token in given:
+            draft.add(token, loaded.tokenizer.decode([token]))
+        draft.given = len(given)
+        draft.stumbles = check(parse(draft.text())).stumbles if given else 0
         for token in _write(loaded, prompt, draft, (seed, tries), temperature, top_p):
             tokens += token
             done = min(1.0, len(draft.ids) / _USUAL_TOKENS)
@@ -154,11 +168,48 @@ def compose(
     rank, tune = best
     if key != plan.key:
         try:
-            tune = transpose(tune, plan.key)
+            tune = _home(tune, plan.key, heard)
         except AbcError:
             pass  # it stays in the key it was written in, and its header says so
-    tune = replace(tune, rhythm=plan.kind, tempo=plan.tempo)
+    tune = replace(tune, body=(*before, *tune.body), rhythm=plan.kind, tempo=plan.tempo)
     yield Composition(tune, rank > -5.0, rank >= 0, tries, rewrites, tokens)
+
+
+def _given(
+    loaded: Loaded, plan: Plan, key: Key
+) -> tuple[tuple[Token, ...], Tune | None, list[int]]:
+    """What stands in front of all that the model hears, the bars that it goes on from as they are
+    written, and their tokens.
+
+    Raises StudioError where the model has no words for them.
+    """
+    if plan.start is None:
+        return (), None, []
+    for count in _HEARD_BARS:
+        before, heard = last_bars(opened(plan.start), count)
+        text = compact(transpose(heard, key) if key != plan.key else heard)
+        ids = [i for i in loaded.tokenizer.encode(text) if i not in loaded.stops]
+        if "".join(loaded.tokenizer.decode([i]) for i in ids) != text:
+            break
+        if len(ids) <= _MOST_GIVEN:
+            return before, heard, ids
+    raise StudioError(
+        f"The model “{loaded.name}” cannot read this tune.",
+        "Choose a plainer one: one voice, no notes shorter than a sixteenth.",
+    )
+
+
+def _home(tune: Tune, key: Key, heard: Tune | None) -> Tune:
+    """The tune in its own key again, a beginning that was given as high as it was."""
+    tune = transpose(tune, key)
+    if heard is None:
+        return tune
+    octaves = round((_first_pitch(heard) - _first_pitch(tune)) / 12)
+    return replace(tune, body=in_octave(tune.body, octaves))
+
+
+def _first_pitch(tune: Tune) -> int:
+    return next((n.pitches[0] for bar in bars(tune) for n in bar.notes if n.pitches), 60)
 
 
 def _prompt(loaded: Loaded, header: str) -> list[int]:
@@ -218,13 +269,19 @@ def _judged(draft: _Draft, plan: Plan) -> tuple[float, Tune] | None:
     if tune is None:
         return None
     try:
-        tune = nearest(tune, plan.bars)
+        shaped = formed(tune, plan.form) if plan.form and plan.start is None else None
+        if shaped is not None:
+            tune = shaped
+        elif plan.start is None:
+            tune = nearest(tune, plan.bars)
         found, played = check(tune), perform(tune)
     except AbcError:
         return None
     if len(played.events) < _FEWEST_NOTES:
         return None
-    rank = -10.0 * found.stumbles
+    rank = -10.0 * (found.stumbles - draft.stumbles)
+    if plan.form and plan.start is None and shaped is None:
+        rank -= 6.0
     if not draft.ended:
         rank -= 5.0
     if plan.bars:
@@ -243,7 +300,7 @@ def _judged(draft: _Draft, plan: Plan) -> tuple[float, Tune] | None:
 
 def _readable(draft: _Draft) -> Tune | None:
     """The good bars of a draft; where there are too few, all plain notes and bar lines of it."""
-    text = draft.text(draft.good[-1] if draft.good else 0)
+    text = draft.text(max(draft.given, draft.good[-1] if draft.good else 0))
     if len(draft.good) < _ENOUGH:
         most = max(draft.longest, draft.pieces, key=len)
         plain = (piece for piece in most if _PLAIN.fullmatch(piece))

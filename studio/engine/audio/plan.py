@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 from typing import TypeVar
 
-from studio.core.abc import AbcError, Key, Metre, Tempo, parse_key, parse_metre
+from studio.core.abc import AbcError, Key, Metre, Tempo, Tune, parse_key, parse_metre
 from studio.core.controls import Value
 from studio.core.errors import StudioError
+from studio.engine.audio.taken import in_unit
 from studio.engine.audio.wishes import Wish
 
 AUTO = "auto"
@@ -100,6 +101,10 @@ class Plan:
     instrument: str
     accompaniment: str
     """none, chords or full."""
+    form: str = ""
+    """A key of `shapes.FORMS`; empty leaves it to the tune."""
+    start: Tune | None = None
+    """A tune that is taken up, in the plan's metre, unit and key."""
 
 
 def make(values: Mapping[str, Value], wish: Wish, random: Random) -> Plan:
@@ -144,6 +149,33 @@ def make(values: Mapping[str, Value], wish: Wish, random: Random) -> Plan:
         times=int(values["times"]) or wish.times or 1,
         instrument=instrument or players[int(player * len(players))],
         accompaniment=_chosen(values, "accompaniment") or wish.accompaniment or "full",
+        form=_chosen(values, "form"),
+    )
+
+
+def taking_up(plan: Plan, start: Tune) -> Plan:
+    """The plan for a tune that goes on from another: in its metre and key, at its tempo.
+
+    Raises AbcError where its lengths cannot be written with the unit that its metre usually has.
+    """
+    kind = start.rhythm.lower() if start.rhythm.lower() in CUSTOMS else ""
+    customs = CUSTOMS.get(kind, ())
+    metre = str(start.metre)
+    if not any(c.metre == metre for c in customs):
+        kind = max(_METRE_KINDS.get(metre, {"tune": 1}).items(), key=lambda k: k[1])[0]
+        customs = CUSTOMS[kind]
+    custom = next((c for c in customs if c.metre == metre), customs[0])
+    unit = Fraction(custom.unit) * 4
+    tempo = start.tempo or Tempo(start.metre.beat, custom.tempo)
+    bpm = tempo.quarters_a_minute / float(start.metre.beat)
+    return replace(
+        plan,
+        kind=kind,
+        metre=start.metre,
+        unit=unit,
+        key=start.key,
+        tempo=Tempo(start.metre.beat, min(FASTEST, max(SLOWEST, bpm))),
+        start=in_unit(start, unit),
     )
 
 

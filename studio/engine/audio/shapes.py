@@ -8,6 +8,36 @@ from dataclasses import replace
 from studio.core.abc import AbcError, Token, Tune
 from studio.core.score import Bar, bars, check, perform, sections
 
+FORMS: dict[str, tuple[tuple[int, bool], ...]] = {
+    "AB": ((0, False), (1, False)),
+    "AABB": ((0, True), (1, True)),
+    "ABA": ((0, False), (1, False), (0, False)),
+    "AABA": ((0, True), (1, False), (0, False)),
+}
+"""Which part comes when, and whether it is played twice."""
+
+
+def formed(tune: Tune, form: str) -> Tune | None:
+    """The tune's first two parts in a form of `FORMS`; None where there are not two.
+
+    A tune of one long part is taken as two halves. Raises AbcError for a tune whose bars cannot be
+    read.
+    """
+    parts: Sequence[Sequence[Bar]] = sections(bars(tune))
+    # A pickup in front of a part is no part.
+    parts = [p for p in parts if sum(b.length for b in p) > 2 * tune.metre.quarters]
+    if len(parts) == 1 and len(parts[0]) >= 8 and not any(b.ending for b in parts[0]):
+        half = len(parts[0]) // 2
+        parts = [parts[0][:half], parts[0][half:]]
+    if len(parts) < 2:
+        return None
+    body: list[Token] = []
+    for part, again in FORMS[form]:
+        if body and body[-1] == Token("bar", "|]"):
+            body[-1] = Token("bar", "||")  # a part ends there, not the tune
+        body += _joined([parts[part]], again)
+    return replace(tune, body=tuple(body))
+
 
 def nearest(tune: Tune, wanted: int) -> Tune:
     """The form of a tune that lasts `wanted` bars or comes nearest; 0 leaves it as it is.

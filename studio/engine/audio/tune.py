@@ -13,7 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from studio.core.controls import Choice, Number, Option, Text, Value, complete
+from studio.core.abc import AbcError
+from studio.core.controls import Choice, Number, Option, Sound, Text, Value, complete
 from studio.core.errors import StudioError
 from studio.core.family import Example, FamilySpec
 from studio.core.media import embed
@@ -23,6 +24,7 @@ from studio.core.record import Record
 from studio.core.score import render
 
 if TYPE_CHECKING:
+    from studio.core.abc import Tune
     from studio.engine.audio.compose import Composition
     from studio.engine.audio.plan import Plan
     from studio.engine.genai import Loaded
@@ -123,6 +125,25 @@ SPEC = FamilySpec(
             ),
         ),
         Choice(
+            name="form",
+            label="Form",
+            help="A and B are the two parts of the tune.",
+            default="auto",
+            options=(
+                Option(value="auto", label="Automatic"),
+                Option(value="AABB", label="Each part twice (AABB)"),
+                Option(value="AB", label="Each part once (AB)"),
+                Option(value="ABA", label="The first part again (ABA)"),
+                Option(value="AABA", label="First part twice, and again (AABA)"),
+            ),
+            folded=True,
+        ),
+        Sound(
+            name="start",
+            label="Go on from a tune",
+            help="An ABC or MIDI file: the tune goes on where it ends, in its key and metre.",
+        ),
+        Choice(
             name="metre",
             label="Metre",
             default="auto",
@@ -211,6 +232,15 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
     seed = job.recipe.seed
     wish = wishes.read(str(values["prompt"]))
     plan = planning.make(values, wish, Random(f"plan {seed}"))
+    start = _start(job)
+    if start is not None:
+        try:
+            plan = planning.taking_up(plan, start)
+        except AbcError as error:
+            raise StudioError(
+                f"This tune cannot be gone on from: {error}.",
+                "Choose one without notes shorter than a sixteenth.",
+            ) from error
     way = _Way()
     yield way.at("loading", 0, 1, 0.0, 0.05)
     loaded = genai.load(job, bench)
@@ -222,7 +252,8 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
         composition.rewrites,
         composition.tokens,
     )
-    name = title(plan.kind, composition.tune.key.minor, Random(f"title {seed}"))
+    name = start.title if start is not None else ""
+    name = name or title(plan.kind, composition.tune.key.minor, Random(f"title {seed}"))
     tune = replace(composition.tune, title=name)
     arrangement = arrange(tune, plan, seed)
     mixer = Mixer(arrangement.parts, seed)
@@ -257,6 +288,17 @@ def run(job: Job, bench: Workbench) -> Iterator[Step]:
         "complete": composition.complete,
     }
     yield Output(files, job.recipe, summary)
+
+
+def _start(job: Job) -> Tune | None:
+    """The tune in the person's file, in a mode that tune models know. Raises StudioError."""
+    from studio.engine.audio.taken import plain_mode, take_up
+
+    path = job.inputs.get("start")
+    if path is None:
+        return None
+    tune = take_up(path)
+    return replace(tune, key=plain_mode(tune.key))
 
 
 def _composed(
