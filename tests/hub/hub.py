@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
-from tests.hub import api, files
+from tests.hub import api, control, files
 from tests.hub.content import Source
 from tests.hub.faults import Answer, Fault, Faults, commit
 from tests.hub.log import Log, Seen
@@ -247,6 +247,8 @@ class Hub:
 
     def _answer_hub(self, request: Request, seen: Seen) -> Answer:
         target = request.target
+        if target == control.WHERE:
+            return control.ordered(self, request.body)
         if target.startswith("/api/resolve-cache/models/"):
             parts = target.removeprefix("/api/resolve-cache/models/").split("/", 2)
             answer = self._file(request, seen, parts, files.cached)

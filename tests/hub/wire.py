@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from io import BufferedReader
 
+from tests.hub import control
 from tests.hub.content import Disk
 from tests.hub.faults import Answer
 from tests.hub.log import Log, Seen
@@ -144,7 +145,8 @@ class Listener:
     def _one(self, connection: socket.socket, request: Request) -> bool:
         """Answers one request; whether the connection lives on."""
         seen = Seen(self._name, request.method, request.host, request.target, request.headers)
-        self._log.add(seen)
+        if not request.target.startswith(control.WHERE):
+            self._log.add(seen)
         try:
             if delay := self._latency():
                 self._stopped.wait(delay)
