@@ -68,6 +68,8 @@ class DeviceReport:
     """The GPU's name, or the processor's."""
     detail: str = ""
     """Why there is no GPU, where there is none."""
+    memory: int = 0
+    """Bytes that the GPU has of its own; 0 where there is none, or nobody tells."""
 
 
 @dataclass(frozen=True, slots=True)

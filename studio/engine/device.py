@@ -102,7 +102,8 @@ def report() -> DeviceReport:
         # The card is there and still cannot be used: then the reason is what helps.
         return DeviceReport(usable, processor(), gpu if isinstance(gpu, str) else fault(CUDA))
     if isinstance(gpu, Gpu):
-        return DeviceReport(usable, gpu.name, f"{gpu.memory / 2**30:.0f} GiB")
+        detail = f"{gpu.memory / 2**30:.0f} GiB"
+        return DeviceReport(usable, gpu.name, detail, gpu.memory)
     return DeviceReport(usable, next(b.label for b in BACKENDS if b.provider == usable[0]))
 
 
