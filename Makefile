@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BOOT = $(PYTHON) packaging/bootstrap.py
 
-.PHONY: run setup test bench shots train clean
+.PHONY: run setup test bench shots train package package-test clean
 
 run: ; @$(BOOT) run
 setup: ; @$(BOOT) setup
@@ -12,4 +12,7 @@ bench: ; @$(BOOT) bench $(ARGS)
 shots: ; @$(BOOT) shots
 # make train DATA=../shared/data
 train: ; @$(BOOT) train $(if $(DATA),--data $(DATA)) $(ARGS)
+# Installers of this system, into dist/; python packaging/package.py --help has the choices.
+package: ; @$(BOOT) package $(ARGS)
+package-test: ; @$(BOOT) package-test $(ARGS)
 clean: ; @$(BOOT) clean

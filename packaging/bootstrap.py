@@ -215,8 +215,19 @@ def train(extra: list[str]) -> None:
     call(venv_python(), "-m", "studio.training", "all", *extra)
 
 
+def package(extra: list[str]) -> None:
+    newer_python()
+    call(sys.executable, "packaging/package.py", *extra)
+
+
+def package_test(extra: list[str]) -> None:
+    newer_python()
+    call(sys.executable, "packaging/package_test.py", *extra)
+
+
 def clean(_: list[str]) -> None:
-    for name in (".venv", "output", "shots", ".mypy_cache", ".ruff_cache", ".pytest_cache"):
+    made = (".venv", "build", "dist", "output", "shots")
+    for name in (*made, ".mypy_cache", ".ruff_cache", ".pytest_cache"):
         shutil.rmtree(ROOT / name, ignore_errors=True)
 
 
@@ -228,13 +239,17 @@ def main() -> None:
         "bench": bench,
         "shots": shots,
         "train": train,
+        "package": package,
+        "package-test": package_test,
         "clean": clean,
     }
+    alone = {"package", "package-test", "clean"}
+    """These need nothing of `.venv`: a bundle has libraries of its own."""
     parser = argparse.ArgumentParser(prog="bootstrap.py", description=__doc__)
     parser.add_argument("command", choices=commands)
     args, extra = parser.parse_known_args()
     try:
-        if args.command != "clean":
+        if args.command not in alone:
             setup()
         commands[args.command](extra)
     except KeyboardInterrupt:

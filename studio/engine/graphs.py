@@ -349,6 +349,13 @@ def _unknown(architecture: Architecture) -> StudioError:
     )
 
 
+def _exporter() -> list[str]:
+    """What starts `graphs_export`: the packed program is no Python that takes `-m`."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "--export-graph"]
+    return [sys.executable, "-m", "studio.engine.graphs_export"]
+
+
 def _in_a_process(architecture: Architecture, folder: Path, heard: Callable[[float], None]) -> None:
     """Export where it can be stopped: the exporter itself hears nothing for many seconds."""
     import time
@@ -359,7 +366,7 @@ def _in_a_process(architecture: Architecture, folder: Path, heard: Callable[[flo
     hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "studio.engine.graphs_export", str(folder)],
+            [*_exporter(), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=said,
