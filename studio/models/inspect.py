@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from studio.models import onnxfile
+from studio.models.cache import stays_within
 from studio.models.headers import Header, disguise, read_json, read_safetensors
 from studio.models.onnxfile import DamagedError, Graph
 
@@ -229,6 +230,7 @@ def _say_disguise(path: Path, name: str) -> None:
 
 def _outside(found: Look, path: Path, graph: Graph) -> None:
     """Check the weights that a graph keeps in other files. Raises _WrongError."""
+    followed: set[Path] = set()
     for external in sorted(graph.external, key=lambda e: (e.location, e.end)):
         said = external.location
         parts = (*PurePosixPath(said).parts, *PureWindowsPath(said).parts)
@@ -246,6 +248,13 @@ def _outside(found: Look, path: Path, graph: Graph) -> None:
         name = target.relative_to(found.folder).as_posix()
         if size < 0:
             raise _WrongError(f"A part of it is missing: {name[:100]}.")
+        if target not in followed and not stays_within(target, found.folder):
+            raise _WrongError(
+                f"Its file {path.name} wants weights from outside its folder, by the link "
+                f"{name[:100]}, which a model may not.",
+                "Put the file itself in the place of the link, if you trust both.",
+            )
+        followed.add(target)
         if external.end > size:
             _say_disguise(target, name)
             raise _WrongError(f"Its file {name[:100]} is damaged.")

@@ -1,117 +1,216 @@
-"""The models on this computer: folders in the ecosystem's own layouts, known by their contents."""
+"""The models on this computer: folders in the ecosystem's own layouts, known by their contents, and
+what lies in caches of the Hugging Face hub."""
 
 from __future__ import annotations
 
+import os
+import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from studio.core.card import Card
-from studio.core.errors import StudioError
-from studio.core.family import FamilySpec, Kind
-from studio.core.recipe import Recipe
-from studio.models.facts import facts_of, kind_of, names_of, role_of
-from studio.models.inspect import look
+from studio.core.family import FamilySpec
+from studio.models import cache, remembered, views
+from studio.models.inspect import INDEXES
+from studio.models.installed import (
+    NOT_STATED,
+    InstalledModel,
+    describe,
+    families,
+    fits,
+    kind_in_words,
+    nameable,
+    suits,
+    told_of,
+)
+from studio.models.notes import Notes
+from studio.models.remembered import Described, stamp_of
+from studio.models.snapshots import at_revision, models_of
 
-NOT_STATED = "not stated"
-"""Stands for a licence or a source that nobody has told."""
+__all__ = [
+    "NOT_STATED",
+    "InstalledModel",
+    "Store",
+    "describe",
+    "families",
+    "fits",
+    "kind_in_words",
+    "nameable",
+    "suits",
+]
 
-Stamp = tuple[tuple[str, int, int], ...]
+PATIENCE = 10.0
+"""Seconds that a disk has for its answer; what it says later is heard the next time."""
+_AT = re.compile(r"(.+)@([0-9a-f]{7,40})")
+_FOREIGN = ("datasets--", "spaces--", "kernels--")
 
-_KINDS: dict[str, Kind] = {
-    "abc-notation": "audio",
-    "text-to-audio": "audio",
-    "text-to-speech": "audio",
-    "text-to-music": "audio",
-    "text-to-image": "image",
-    "unconditional-image-generation": "image",
-    "image-to-image": "image",
-    "text-generation": "text",
-    "text2text-generation": "text",
-    "fill-mask": "text",
-    "summarization": "text",
-    "background-removal": "image",
-    "image-segmentation": "image",
-    "depth-estimation": "image",
-    "image-feature-extraction": "image",
-}
-"""What a card's words say of a model's kind; earlier ones win: a tune is written as text too."""
+Inside = dict[Path, Described]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstalledModel:
-    """A model's folder and what its card says."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A model's name, taken apart."""
 
     id: str
-    """The folder's name; what a recipe calls it."""
-    title: str
-    kind: Kind | None
-    """None where neither the card nor the layout tells."""
-    path: Path
-    licence: str
-    source: str
-    """A URL, or words."""
-    size: int
-    """Bytes on the disk."""
-    card: str
-    """The card's Markdown."""
-    tags: tuple[str, ...]
-    pipeline_tag: str
-    starter: bool
-    """Ships with the program, and cannot be removed."""
-    problem: str = ""
-    """Why it cannot be used, in one sentence; empty where it can."""
-    hint: str = ""
-    role: str = ""
-    """Empty for a model of its own; what it is where it is laid over another, as "lora"."""
-    facts: Mapping[str, str] = field(default_factory=dict)
-    """What its configuration says: `model_type`, `architecture`, `pipeline`, `genai`, …"""
-    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Lists of names that are its own, as `voices`."""
-    fingerprint: str = ""
-    """What it was added from, by contents; empty where the studio did not add it."""
+    repo: str
+    variant: str
+    revision: str
+
+    @classmethod
+    def of(cls, model_id: str) -> _Wanted:
+        at = _AT.fullmatch(model_id)
+        name, revision = (at[1], at[2]) if at else (model_id, "")
+        repo, _, variant = name.partition(":")
+        return cls(model_id, repo, variant, revision)
+
+    @property
+    def folder(self) -> str:
+        """The name of the repository's folder in a cache."""
+        return cache.repository_folder(Path(), self.repo).name
+
+    def among(self, models: Iterable[InstalledModel]) -> list[InstalledModel]:
+        """Those that go by the name, whatever its case; for a bare repository its first whole
+        one, where there is no plain one."""
+        found = list(models)
+        named = [m for m in found if m.id.casefold() == self.id.casefold()]
+        if not named and not self.variant:
+            of_repo = [m for m in found if m.repo == self.repo]
+            named = sorted(of_repo, key=lambda m: bool(m.problem))[:1]
+        return named
+
+    def means(self, model: InstalledModel) -> bool:
+        """Whether the name says this model, not only one that differs by case."""
+        return model.id == self.id or bool(model.repo and model.repo == self.repo)
+
+
+class _Reading(threading.Thread):
+    """One look at one place: apart, because a disk may not answer at all."""
+
+    def __init__(self, store: Store, place: Path, before: Inside) -> None:
+        super().__init__(name="models", daemon=True)
+        self.place = place
+        self.inside: Inside = {}
+        self.error: OSError | None = None
+        self._store, self._before = store, before
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.inside = self._store.look(self.place, self._before)
+        except OSError as error:
+            self.error = error
 
 
 class Store:
     """The models in some folders; where a name is in two of them, the first folder's counts.
 
-    Safe to use from several threads.
+    Safe to use from several threads. All but `glance` look at disks: not for the main thread.
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        caches: Sequence[Path] = (),
+        *,
+        memory: Path | None = None,
+        notes: Notes | None = None,
+    ) -> None:
+        """In `folders` every folder is taken for a model; in `caches`, the repositories of a hub
+        and those folders that say that they are models. The first folder is the program's own.
+
+        `memory` is a folder in which is kept what was seen, so that the next start need not read
+        everything; None keeps it for this run.
+        """
         self.folders = tuple(folders)
+        self.caches = tuple(dict.fromkeys(c for c in caches if c not in self.folders))
+        self.notes = notes or Notes(None)
+        self._memory = memory
         self._lock = threading.Lock()
-        self._known: dict[Path, tuple[Stamp, InstalledModel]] = {}
+        """Of what follows; never held while a disk is read."""
+        self._looking = threading.Lock()
+        """One look at everything at a time; who comes meanwhile gets the next one."""
+        self._known: dict[Path, Inside] | None = None
+        self._readings: dict[Path, _Reading] = {}
+        self._listed: tuple[InstalledModel, ...] = ()
+        self._saved = ""
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """All that is looked at, in the order that counts."""
+        return (*self.folders, *self.caches)
 
     def installed(self) -> list[InstalledModel]:
-        """Every model's folder as it is now, those that cannot be used with their problem."""
-        found: dict[str, InstalledModel] = {}
-        twins: list[InstalledModel] = []
-        with self._lock:
-            known, self._known = self._known, {}
-            for number, folder in enumerate(self.folders):
-                for path in _subfolders(folder):
-                    model = self._read(path, number == 0, known)
-                    # Two names that differ by case are one on most systems.
-                    if model.id.casefold() in found:
-                        twins.append(_twin(model))
-                    else:
-                        found[model.id.casefold()] = model
-        return [*found.values(), *twins]
+        """Every model as it is now, those that cannot be used with their problem.
+
+        Models of a disk that is away or does not answer are told as they were, and that they are
+        away.
+        """
+        with self._looking:
+            known = self._remembered()
+            readings = [(p, self._reading(p, known.get(p, {}))) for p in self.places]
+            now: dict[Path, Inside] = {}
+            told: list[list[InstalledModel]] = []
+            until = time.monotonic() + PATIENCE
+            for place, reading in readings:
+                reading.join(max(0.0, until - time.monotonic()))
+                inside, models = self._outcome(place, reading, known.get(place, {}))
+                now[place] = inside
+                told.append(models)
+            listed = self._merged(told)
+            with self._lock:
+                self._known, self._listed = now, tuple(listed)
+            self._save(now)
+        return listed
+
+    def remembered(self) -> list[InstalledModel]:
+        """What was there when it was last looked at; no model's folder is read for it."""
+        known = self._remembered()
+        told = [
+            [m for d in known.get(place, {}).values() for m in d.models] for place in self.places
+        ]
+        return self._merged(told)
+
+    def glance(self, model_id: str) -> InstalledModel | None:
+        """The model of that name as it was at the last look; touches no disk at all.
+
+        None where there was none, or nobody has looked yet (see `looked`).
+        """
+        return next((m for m in self._listed if m.id == model_id), None)
+
+    @property
+    def looked(self) -> bool:
+        """Whether `glance` knows what is installed."""
+        return bool(self._listed)
 
     def find(self, model_id: str) -> InstalledModel | None:
-        """The model that a recipe calls `model_id`, usable or not; None where there is none."""
+        """The model that a recipe calls `model_id`, usable or not; None where there is none.
+
+        `owner/name` is the first of its variants where there is no plain one, and
+        `owner/name@revision` that revision, where it is still here.
+        """
         # Its own folder alone is read: this is asked for at every press of Make.
-        earlier: set[str] = set()
-        with self._lock:
-            for number, folder in enumerate(self.folders):
-                for path in _subfolders(folder):
-                    if path.name == model_id:
-                        model = self._read(path, number == 0, self._known)
-                        return _twin(model) if model_id.casefold() in earlier else model
-                    earlier.add(path.name.casefold())
-        return None
+        known = self._remembered()
+        wanted = _Wanted.of(model_id)
+        first: InstalledModel | None = None
+        for place in self.places:
+            for model in self._called(place, wanted, known.get(place, {})):
+                if first is None or (first.id == model.id and _better(model, first)):
+                    first = model
+                elif model.id == model_id != first.id:
+                    return _twin(model)  # their names differ by case alone
+        if first is None or not wanted.means(first):
+            return None
+        return replace(first, last_used=self.notes.last_used(first.id))
+
+    def opened(self, model: InstalledModel) -> Path:
+        """The folder that a job runs a model from; it notes that the model is used.
+
+        Raises StudioError where its files lie so that no program could run them.
+        """
+        self.notes.use(model.id)
+        return views.folder_for(model)
 
     def fitting(self, spec: FamilySpec) -> list[InstalledModel]:
         """The models that a family can run, the starter models first."""
@@ -126,134 +225,191 @@ class Store:
         """Whether a family can run a model: the function `fits`, for those who hold a store."""
         return fits(spec, model)
 
-    def _read(
-        self, path: Path, starter: bool, known: dict[Path, tuple[Stamp, InstalledModel]]
-    ) -> InstalledModel:
+    def look(self, place: Path, before: Inside) -> Inside:
+        """What lies in one place now; what has not changed since `before` is not read again.
+
+        Raises OSError where the place itself cannot be read.
+        """
+        inside: Inside = {}
+        for path in self._within(place):
+            inside[path] = self._read(place, path, before.get(path))
+        return inside
+
+    def forget(self, model: InstalledModel) -> None:
+        """Do not tell of a model that is away any more."""
+        with self._looking:
+            known = {p: dict(inside) for p, inside in self._remembered().items()}
+            for inside in known.values():
+                for path, said in list(inside.items()):
+                    kept = tuple(m for m in said.models if m.path != model.path or m.id != model.id)
+                    if not kept:
+                        del inside[path]
+                    elif len(kept) < len(said.models):
+                        inside[path] = Described("", kept)
+            with self._lock:
+                self._known = known
+            self._save(known)
+        self.notes.forget(model.id)
+
+    def _remembered(self) -> dict[Path, Inside]:
+        with self._lock:
+            if self._known is None:
+                self._known = remembered.load(self._memory) if self._memory else {}
+            return self._known
+
+    def _save(self, known: dict[Path, Inside]) -> None:
+        stamp = stamp_of([(p, w, d.stamp) for p, i in known.items() for w, d in i.items()])
+        if self._memory is not None and stamp != self._saved:
+            self._saved = stamp
+            remembered.save(self._memory, known)
+
+    def _reading(self, place: Path, before: Inside) -> _Reading:
+        """A look at a place, or the one that has not come back yet."""
+        reading = self._readings.get(place)
+        if reading is None:
+            reading = self._readings[place] = _Reading(self, place, before)
+        return reading
+
+    def _outcome(
+        self, place: Path, reading: _Reading, before: Inside
+    ) -> tuple[Inside, list[InstalledModel]]:
+        """What a look has shown; of a place that is away, what was there before."""
+        if reading.is_alive():
+            return before, _away(before, f"The disk with {place} does not answer.")
+        del self._readings[place]
+        if reading.error is None:
+            return reading.inside, [m for d in reading.inside.values() for m in d.models]
+        if isinstance(reading.error, FileNotFoundError | NotADirectoryError):
+            return before, _away(before, f"The folder {place} is not there just now.")
+        return before, _away(before, _unreadable(place, reading.error))
+
+    def _within(self, place: Path) -> list[Path]:
+        """The folders of models and repositories in a place. Raises OSError."""
+        inside = sorted(place.iterdir(), key=lambda p: p.name.casefold())
+        return [p for p in inside if not p.name.startswith((".", *_FOREIGN)) and self._is_model(p)]
+
+    def _is_model(self, path: Path) -> bool:
+        return _is_cached(path) or self._plain(path)
+
+    def _plain(self, path: Path) -> bool:
+        if not path.is_dir():
+            return False
+        return path.parent in self.folders or any((path / name).is_file() for name in INDEXES)
+
+    def _called(self, place: Path, wanted: _Wanted, before: Inside) -> list[InstalledModel]:
+        """The models of one place that go by that name, whatever its case."""
+        if place in self._readings:  # it did not answer: it is not asked again
+            return wanted.among(_away(before, f"The disk with {place} does not answer."))
         try:
-            files = tuple(sorted(p for p in path.rglob("*") if p.is_file()))
-            stamp = tuple(
-                (p.relative_to(path).as_posix(), (s := p.stat()).st_size, s.st_mtime_ns)
-                for p in files
-            )
-            if path in known and known[path][0] == stamp:
-                model = known[path][1]
-            else:
-                model = _describe(path, files, sum(size for _, size, _ in stamp), starter)
-            self._known[path] = (stamp, model)
-            return model
+            paths = [
+                place / name
+                for name in sorted(os.listdir(place))  # noqa: PTH208 - names are all that is needed
+                if name.casefold() in (wanted.repo.casefold(), wanted.folder.casefold())
+            ]
+            if wanted.revision:
+                found = [self._at(path, wanted) for path in paths if _is_cached(path)]
+                return [m for m in found if m is not None]
+            models: list[InstalledModel] = []
+            for path in paths:
+                if self._is_model(path):
+                    models += self._noted(place, path).models
+            return wanted.among(models)
+        except FileNotFoundError:
+            return wanted.among(_away(before, f"The folder {place} is not there just now."))
         except OSError as error:
-            model = _describe(path, (), 0, starter)
-            return replace(
+            return wanted.among(_away(before, _unreadable(place, error)))
+
+    def _at(self, path: Path, wanted: _Wanted) -> InstalledModel | None:
+        repository = cache.read(path)
+        return at_revision(repository, wanted.variant, wanted.revision)
+
+    def _noted(self, place: Path, path: Path) -> Described:
+        """What lies in a folder of a place now, and it is remembered."""
+        inside = self._remembered().get(place, {})
+        now = self._read(place, path, inside.get(path))
+        with self._lock:
+            if self._known is not None:
+                self._known = {**self._known, place: {**inside, path: now}}
+        return now
+
+    def _read(self, place: Path, path: Path, before: Described | None) -> Described:
+        """What lies in a model's folder or a repository."""
+        try:
+            if _is_cached(path):
+                return self._repository(path, before)
+            files = tuple(sorted(p for p in path.rglob("*") if p.is_file()))
+            stats = [(p.relative_to(path).as_posix(), p.stat()) for p in files]
+            stamp = stamp_of([(n, s.st_size, s.st_mtime_ns, s.st_nlink) for n, s in stats])
+            if before is not None and before.stamp == stamp:
+                return before
+            starter = place == self.folders[0] if self.folders else False
+            size = sum(s.st_size for _, s in stats)
+            model = told_of(path, files, size, id=path.name, starter=starter)
+            linked = sum(s.st_size for _, s in stats if s.st_nlink > 1)
+            return Described(stamp, (replace(model, place=place, shared=linked),))
+        except OSError as error:
+            model = told_of(path, (), 0, id=cache.repository_id(path))
+            model = replace(
                 model,
-                problem=f"It cannot be read ({error.strerror or type(error).__name__}).",
+                place=place,
+                problem=f"It cannot be read ({error.strerror or error or type(error).__name__}).",
                 hint="Check the permissions of its folder.",
             )
+            return Described("", (model,))
+
+    def _repository(self, path: Path, before: Described | None) -> Described:
+        repository = cache.read(path)
+        kept = self.notes.kept_in(repository.id)
+        stamp = stamp_of((repository.stamp, sorted(kept.items())))
+        if before is not None and before.stamp == stamp:
+            return before
+        return Described(stamp, tuple(models_of(repository, kept)))
+
+    def _merged(self, told: Iterable[Iterable[InstalledModel]]) -> list[InstalledModel]:
+        """The models of all places in order; of two with one name, the first that is whole."""
+        found: dict[str, InstalledModel] = {}
+        twins: list[InstalledModel] = []
+        for models in told:
+            for model in models:
+                # Two names that differ by case are one on most systems.
+                name = model.id.casefold()
+                model = replace(model, last_used=self.notes.last_used(model.id))
+                other = found.get(name)
+                if other is None:
+                    found[name] = model
+                elif _better(model, other):
+                    found[name] = model
+                    twins.append(other)
+                else:
+                    twins.append(_twin(model))
+        return [*found.values(), *twins]
 
 
-def fits(spec: FamilySpec, model: InstalledModel) -> bool:
-    """Whether a family can run a model: no problem, the files it needs, the words of the card."""
-    if model.problem or model.role:
-        return False
-    words = {*model.tags, model.pipeline_tag}
-    return suits(
-        spec, model.facts, words, lambda need: any(p.is_file() for p in model.path.glob(need))
-    )
+def _away(before: Inside, why: str) -> list[InstalledModel]:
+    hint = "Connect its disk; until then it cannot be used, and nothing of it is lost."
+    return [
+        replace(m, away=True, problem=why, hint=hint) for d in before.values() for m in d.models
+    ]
 
 
-def suits(
-    spec: FamilySpec,
-    facts: Mapping[str, str],
-    words: set[str],
-    has: Callable[[str], bool],
-) -> bool:
-    """Whether a family can run a whole model of these facts and of a card with these words.
-
-    `has` says whether there is a file for a glob pattern of `FamilySpec.needs`.
-    """
-    if any(facts.get(fact) not in values for fact, values in spec.where.items()):
-        return False
-    if not words.issuperset(spec.tags) or words.intersection(spec.without_tags):
-        return False
-    if spec.any_tags and not words.intersection(spec.any_tags):
-        return False
-    return all(has(need) for need in spec.needs)
-
-
-def families(model: InstalledModel, specs: Iterable[FamilySpec]) -> list[FamilySpec]:
-    """The families that can run a model."""
-    return [spec for spec in specs if fits(spec, model)]
+def _better(model: InstalledModel, other: InstalledModel) -> bool:
+    """Whether of one model in two caches this is the one to run."""
+    return bool(other.repo and other.problem and not model.problem)
 
 
 def _twin(model: InstalledModel) -> InstalledModel:
-    return replace(
-        model,
-        problem=f"There is another model called “{model.id}”.",
-        hint="Rename one of the two folders.",
-    )
+    if model.repo:
+        hint = "It lies in two places; remove one of them."
+    else:
+        hint = "Rename one of the two folders."
+    return replace(model, problem=f"There is another model called “{model.id}”.", hint=hint)
 
 
-def _subfolders(folder: Path) -> list[Path]:
-    try:
-        inside = sorted(folder.iterdir(), key=lambda p: p.name.casefold())
-        return [p for p in inside if p.is_dir() and not p.name.startswith(".")]
-    except OSError:
-        return []  # no such folder yet: nothing has been installed
+def _unreadable(place: Path, error: OSError) -> str:
+    return f"The folder {place} cannot be read just now ({error.strerror or error})."
 
 
-def describe(path: Path, *, name: str) -> InstalledModel:
-    """What is known of a folder as a model of that name. Raises OSError."""
-    files = tuple(sorted(p for p in path.rglob("*") if p.is_file()))
-    model = _describe(path, files, sum(p.stat().st_size for p in files), starter=False)
-    return replace(model, id=name)
-
-
-def _describe(path: Path, files: tuple[Path, ...], size: int, starter: bool) -> InstalledModel:
-    """What is known of a model's folder. Raises OSError where one of its files is unreadable."""
-    card = Card.read(path)
-    seen = look(path, files)
-    problem, hint = seen.problem, seen.hint
-    facts = facts_of(seen)
-    if not problem and facts.get("base") == "text":
-        problem = "It is a LoRA for a language model, and Triptych lays none over those."
-        hint = "Look for a model with it merged in."
-    if not problem and card.problem:
-        # Without its tags a model could be taken for one of another family.
-        problem, hint = card.problem, "Mend its README.md, or get the model again."
-    if not nameable(path.name):
-        problem = "Its folder has a name that cannot stand in a recipe."
-        hint = "Rename it with letters, digits, dots and dashes."
-    kind = kind_in_words((card.pipeline_tag, *card.tags))
-    return InstalledModel(
-        id=path.name,
-        title=card.title or path.name,
-        kind=kind or kind_of(seen),
-        path=path,
-        licence=card.licence or NOT_STATED,
-        source=card.source or ("made by the Triptych project" if starter else NOT_STATED),
-        size=size,
-        card=card.text,
-        tags=card.tags,
-        pipeline_tag=card.pipeline_tag,
-        starter=starter,
-        problem=problem,
-        hint=hint,
-        role=role_of(seen),
-        facts=facts,
-        names=names_of(seen),
-        fingerprint=card.fingerprint,
-    )
-
-
-def kind_in_words(words: Iterable[str]) -> Kind | None:
-    """What a model makes, as far as the words of its card tell."""
-    said = set(words)
-    return next((kind for word, kind in _KINDS.items() if word in said), None)
-
-
-def nameable(name: str) -> bool:
-    """Whether a model's folder may be called so: recipes have to be able to name it."""
-    try:
-        Recipe.from_dict({"kind": "text", "family": "any", "model": name, "seed": 0})
-    except StudioError:
-        return False
-    return True
+def _is_cached(path: Path) -> bool:
+    """Whether a folder is a repository as a cache has it, whatever its place."""
+    inside = ("snapshots", "blobs")
+    return cache.is_repository(path) and any((path / name).is_dir() for name in inside)

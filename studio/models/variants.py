@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-PICKLED = frozenset({".ckpt", ".bin", ".pt", ".pth", ".pkl", ".pickle", ".mar", ".h5"})
-"""Weights that run code of a stranger when they are loaded; they never are."""
+from studio.models.inspect import PICKLED
+
 WHOLE = "onnx"
 """The variant of the ONNX files that say no precision."""
 USUAL = frozenset({"model", "pytorch_lora_weights", "adapter_model", "diffusion_pytorch_model"})
@@ -25,7 +25,7 @@ _ONNX_FORM = re.compile(rf"(.+)_({FORM})")
 _SHARD = re.compile(r"(.*)-\d{5}-of-\d{5}")
 _WEIGHTS_FORM = re.compile(rf"(.+)\.({FORM}|non_ema|ema)")
 _DEVICE = re.compile(r"[a-z]+")
-_UNSAID = re.compile(r"[^A-Za-z0-9._/@+ -]+")
+_UNSAID = re.compile(r"[^A-Za-z0-9._/+ -]+")
 _USELESS = (".py", ".msgpack", ".ot", ".tflite", ".gguf", ".mlmodel", ".incomplete", ".part",
             ".mp4", ".gif", ".png", ".jpg", ".jpeg", ".webp", ".ipynb", ".pdf", ".mlpackage",
             ".xml")  # fmt: skip
