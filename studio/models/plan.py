@@ -19,7 +19,7 @@ SAMPLES = 512
 SAMPLE = 4 << 10
 HEAD = 1 << 20
 """Bytes from the beginning of each file, and samples over the rest, that tell two models apart."""
-_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³])\s*(\.|$)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which files of a stranger's repository may be taken at all: told by their names, sizes, hashes."""
+"""Which files of a stranger's repository may be taken: told by their names, sizes and hashes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ MAX_NAME = 255
 MAX_DEPTH = 16
 MAX_SIZE = 1 << 50
 CODE = frozenset(
-    ".py .pyc .pyd .so .dll .dylib .exe .com .msi .bat .cmd .ps1 .sh .bash .js .mjs .jar .wasm "
-    ".class .scr .vbs .lnk .desktop .app .apk .deb .rpm .command .reg".split()
-)
+    (".py", ".pyc", ".pyd", ".so", ".dll", ".dylib", ".exe", ".com", ".msi", ".bat", ".cmd",
+     ".ps1", ".sh", ".bash", ".js", ".mjs", ".jar", ".wasm", ".class", ".scr", ".vbs", ".lnk",
+     ".desktop", ".app", ".apk", ".deb", ".rpm", ".command", ".reg")
+)  # fmt: skip
 """Programs; a model is weights and settings."""
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
@@ -37,13 +38,13 @@ def refusal(path: str) -> str:
         return "Its name is too long."
     if "\\" in path or ":" in path:
         return "It names no place inside the model's folder."
-    if _FORBIDDEN.search(path):
+    if _FORBIDDEN.search(path) or not path.isprintable():
         return "It has a name that not every system can write."
     parts = path.split("/")
     if len(parts) > MAX_DEPTH or any(len(p.encode()) > MAX_NAME for p in parts):
         return "Its name is too long."
     for part in parts:
-        if part in ("", ".", ".."):
+        if part in ("", ".", "..") or part.startswith("~"):
             return "It names no place inside the model's folder."
         if part[-1] in " .":
             return "It has a name that not every system can write."
@@ -63,7 +64,7 @@ def _contents(path: PurePosixPath) -> str:
 
 
 def is_voice(path: PurePosixPath) -> bool:
-    """Whether a `.bin` file holds the plain numbers of a voice, as Kokoro and SpeechT5 have them."""
+    """Whether a `.bin` file holds the plain numbers of a voice, as those of Kokoro do."""
     near = path.parent.name in ("voices", "speakers") or path.match("voices*.bin")
     return path.suffix.lower() == ".bin" and near
 
