@@ -19,7 +19,11 @@ class Doorway(httpx2.BaseTransport):
         self._ways: dict[str, httpx2.HTTPTransport] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        return self._way(self._proxy(str(request.url))).handle_request(request)
+        try:
+            return self._way(self._proxy(str(request.url))).handle_request(request)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+            # Those the client would try again for half a minute, while a person waits.
+            raise ConnectionError from error
 
     def close(self) -> None:
         with self._lock:
