@@ -19,6 +19,7 @@ from studio.core.paths import Paths
 from studio.core.settings import Settings
 from studio.models.net import Net, checked_endpoint, is_repo
 from studio.models.remote import Account, Download, Found, Machine, ModelPage, Update, Variant
+from studio.models.shelves import downloads_folder
 from studio.models.store import InstalledModel, Store
 from studio.models.token import Tokens
 from studio.models.variants import model_name
@@ -98,7 +99,7 @@ class Manager:
         from studio.models.hub import client
 
         with self.net.worded():
-            return client.search(self.net, query)
+            return client.search(self.net, query, self._specs)
 
     def page(self, repo: str, revision: str = "") -> ModelPage:
         """All about one repository, at its newest revision or a branch, tag or commit."""
@@ -193,8 +194,7 @@ class Manager:
     @property
     def downloads_folder(self) -> Path:
         """The cache that downloads go to."""
-        chosen = self._settings().downloads_folder
-        return Path(chosen) if chosen else self.paths.hub
+        return downloads_folder(self.paths, self._settings())
 
     # Keeping
 
