@@ -36,7 +36,8 @@ log = logging.getLogger(__name__)
 ACTIONS = frozenset(
     [
         "search", "page", "catalogue", "recommended", "get", "pause", "resume", "cancel", "forget",
-        "downloads", "verify", "remove", "undo", "move", "updates", "sign_in", "sign_out", "who",
+        "downloads", "verify", "remove", "undo", "move", "updates", "sign_in", "sign_out",
+        "signed_in", "who",
     ]
 )  # fmt: skip
 """What may be asked for."""

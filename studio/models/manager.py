@@ -77,6 +77,7 @@ class Manager:
         self._lock = threading.RLock()
         self._pages: OrderedDict[tuple[str, str], ModelPage] = OrderedDict()
         self._held: set[str] = set()
+        self._name = ""
         self._transfers: Transfers | None = None
         self.net = Net(
             settings().endpoint,
@@ -285,10 +286,15 @@ class Manager:
     def sign_out(self) -> Account:
         """Forget the token, in the keyring as well."""
         self.tokens.drop()
+        self._name = ""
         return self._account("")
 
+    def signed_in(self) -> Account:
+        """Whether somebody is signed in, without asking the hub: it may not know the name."""
+        return self._account(self._name if self.tokens.get() else "")
+
     def who(self) -> Account:
-        """Who is signed in, as the hub says; nobody is asked where there is no token."""
+        """Who is signed in, as the hub says; it is not asked where there is no token."""
         token = self.tokens.get()
         return self._account(self._whose(token) if token else "")
 
@@ -328,7 +334,10 @@ class Manager:
 
     def _whose(self, token: str) -> str:
         with self.net.worded():
-            return str(self.net.api().whoami(token=token).get("name", ""))
+            said = self.net.api().whoami(token=token)
+        name = said.get("name") if isinstance(said, dict) else None
+        self._name = "".join(c for c in str(name or "")[:100] if c.isprintable())
+        return self._name
 
     def _account(self, name: str) -> Account:
         source = self.tokens.source

@@ -176,9 +176,10 @@ class Account:
     """Who is signed in at the hub."""
 
     name: str
-    """Empty where nobody is."""
+    """As the hub says; empty where nobody is, or the hub was not asked."""
     source: str = ""
-    """Where the token is from: "keyring", "run" (this run of the program only), "environment"."""
+    """Where the token is from: "keyring", "run" (this run of the program only), "environment";
+    empty where there is none, so that nobody is signed in."""
     note: str = ""
     """What a person should know about that, in a sentence."""
 
