@@ -308,8 +308,7 @@ class Transfers:
             with self._lock:
                 task = None if self._closed.is_set() else self._next()
                 if task is None:
-                    rested = self._wake.wait(_IDLE_SECONDS)
-                    if self._closed.is_set() or not rested:
+                    if self._closed.is_set() or not self._wake.wait(_IDLE_SECONDS):
                         self._idle -= 1
                         return
                     continue

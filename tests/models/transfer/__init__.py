@@ -1,0 +1,1 @@
+"""Downloads against the loopback hub."""
