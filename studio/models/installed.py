@@ -13,7 +13,7 @@ from studio.core.errors import StudioError
 from studio.core.family import FamilySpec, Kind
 from studio.core.recipe import Recipe
 from studio.models.facts import facts_of, kind_of, names_of, role_of
-from studio.models.inspect import look
+from studio.models.inspect import Look, look
 from studio.models.onegraph import BY_TYPE, TAGS
 
 NOT_STATED = "not stated"
@@ -179,7 +179,13 @@ def told_of(
     unreadable.
     """
     card = Card.read(path) if card is None else card
-    seen = look(path, tuple(files))
+    return told(look(path, tuple(files)), size, card, id=id, starter=starter, source=source)
+
+
+def told(
+    seen: Look, size: int, card: Card, *, id: str, starter: bool = False, source: str = ""
+) -> InstalledModel:
+    """What is known of a folder that was looked at, or of one on a server as it would be here."""
     problem, hint = seen.problem, seen.hint
     facts = facts_of(seen)
     if not problem and facts.get("base") == "text":
@@ -199,7 +205,7 @@ def told_of(
         id=id,
         title=card.title or id,
         kind=kind_in_words((tag, *card.tags)) or kind_of(seen),
-        path=path,
+        path=seen.folder,
         licence=card.licence or NOT_STATED,
         source=card.source or source or makers,
         size=size,
