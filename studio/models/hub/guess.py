@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from studio.core.controls import Extra
 from studio.core.family import FamilySpec, Kind
-from studio.models.store import kind_in_words
+from studio.models.installed import kind_in_words
 from studio.models.taking import GENAI
 
 TASKS: Mapping[Kind, tuple[str, ...]] = {

@@ -18,7 +18,7 @@ from studio.core.controls import Extra
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec, Kind
 from studio.models import checkpoints, onegraph
-from studio.models.facts import facts_of, kind_of, role_of
+from studio.models.facts import kind_of
 from studio.models.headers import (
     MAX_CONFIG,
     Header,
@@ -26,13 +26,15 @@ from studio.models.headers import (
     parse_json,
     parse_safetensors,
 )
+from studio.models.hub import genai
 from studio.models.inspect import INDEXES, WEIGHTS, Look, whole
+from studio.models.installed import InstalledModel, fits, has, suits, told
+from studio.models.net import HUB
 from studio.models.onnxfile import DamagedError, Graph
 from studio.models.recognise import sort
 from studio.models.remote import RemoteFile, Variant
-from studio.models.store import suits
 from studio.models.taking import SMALL_FILE
-from studio.models.variants import Part, split
+from studio.models.variants import Part, model_name, split
 
 Small = Callable[[str], bytes]
 """The contents of a small file of the repository. Raises StudioError, OSError."""
@@ -47,19 +49,6 @@ ALIKE = 2
 START = 64 << 10
 MAX_HEADER = 8 << 20
 """Bytes of a safetensors header that are asked for, first and at most."""
-CPU, CUDA, DML = "CPUExecutionProvider", "CUDAExecutionProvider", "DmlExecutionProvider"
-
-_DEVICES = {
-    "cpu": CPU, "cuda": CUDA, "gpu": CUDA, "dml": DML, "directml": DML,
-    "npu": "QNNExecutionProvider", "qnn": "QNNExecutionProvider",
-    "webgpu": "WebGpuExecutionProvider", "openvino": "OpenVINOExecutionProvider",
-    "vitisai": "VitisAIExecutionProvider", "nvtensorrtrtx": "NvTensorRTRTXExecutionProvider",
-    "rocm": "ROCMExecutionProvider", "migraphx": "MIGraphXExecutionProvider",
-}  # fmt: skip
-"""What genai_config.json and folders of repositories call the execution providers."""
-_GENAI = frozenset({CPU, CUDA})
-"""Those that the engine runs onnxruntime-genai on."""
-_SAID = {CPU: "the processor", CUDA: "NVIDIA cards", DML: "DirectML"}
 _PRECISIONS = {
     "q4": "int4", "q4f16": "int4", "bnb4": "int4", "int4": "int4", "uint4": "int4", "q8": "int8",
     "q8f16": "int8", "int8": "int8", "uint8": "int8", "quantized": "int8", "fp16": "fp16",
@@ -78,7 +67,6 @@ _NEEDLESS = ("decoder_model", "decoder_with_past_model")
 """Graphs that are one graph as well, `decoder_model_merged`, where that is there."""
 _PIPELINES = {"sd15": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
 """What checkpoints in one file become when they are added."""
-_OWN_CODE = frozenset({"custom_ops_library", "library_path"})
 
 
 def variants(
@@ -143,56 +131,55 @@ class _Teller:
         if single is not None and single.sort == "checkpoint":
             return self._checkpoint(blank, part, look, single)
         whole(look)
-        facts = facts_of(look)
-        precision = self._precision(part, look, facts)
-        limited = _limits(part, look)
-        told = replace(
+        size = sum(f.size for f in files)
+        model = told(look, size, self._card_of(), id=model_name(self.name, part.id), source=HUB)
+        limited = genai.limits(part.folder, look)
+        found = replace(
             blank,
-            layout=facts.get("layout", part.layout),
-            precision=precision,
+            layout=model.facts.get("layout", part.layout),
+            precision=self._precision(part, look, model.facts),
             providers=limited,
             pipeline=look.pipeline,
-            role=role_of(look),
+            role=model.role,
         )
-        told = replace(told, title=_title(told, part, single))
-        if look.problem:
-            return self._mended(told, part, look, facts)
-        problem, hint = _unfit(look, limited)
+        found = replace(found, title=_title(found, part, single))
+        if model.problem:
+            found = replace(found, problem=model.problem, hint=model.hint)
+            return self._mended(found, part, look, model)
+        problem, hint = genai.unfit(look, limited)
         if problem:
-            return replace(told, problem=problem, hint=hint)
-        if told.role:
-            try:
-                sort(self.name, look, facts)
-            except StudioError as error:
-                return self._refused(told, look, facts, error)
-            return replace(told, families=self._laid(told.role))
-        return self._run(told, part, look, facts)
+            return replace(found, problem=problem, hint=hint)
+        if model.role:
+            return replace(found, families=self._laid(model.role))
+        return self._run(found, part, look, model)
 
-    def _run(self, told: Variant, part: Part, look: Look, facts: Mapping[str, str]) -> Variant:
+    def _run(self, found: Variant, part: Part, look: Look, model: InstalledModel) -> Variant:
         """The families for a whole model, as it lies and as it becomes when it is added."""
-        lying = self._who(facts, self._words(), matcher(look.names))
+        lying = tuple(s.id for s in self.specs if fits(s, model))
         try:
-            converter = sort(self.name, look, facts)[1]
+            converter = sort(self.name, look, model.facts)[1]
         except StudioError as error:
             if lying:
-                return replace(told, families=lying)
-            return self._refused(told, look, facts, error)
+                return replace(found, families=lying)
+            return self._refused(found, look, model.facts, error)
         built: tuple[str, ...] = ()
         if converter == "text.genai":
-            built = self._who({"layout": "genai"}, self._words(), matcher(["genai_config.json"]))
+            words = {*model.tags, model.pipeline_tag}
+            built = self._who({"layout": "genai"}, words, ["genai_config.json"])
         if lying or built:
             families = tuple(dict.fromkeys([*built, *lying]))
             add = "" if lying else part.folder or "."
-            return replace(told, families=families, converter=converter, add=add)
-        return self._mended(told, part, look, facts)
+            return replace(found, families=families, converter=converter, add=add)
+        return self._mended(found, part, look, model)
 
     def _who(
-        self, facts: Mapping[str, str], words: set[str], has: Callable[[str], bool]
+        self, facts: Mapping[str, str], words: set[str], names: Sequence[str]
     ) -> tuple[str, ...]:
-        return tuple(s.id for s in self.specs if suits(s, facts, words, has))
+        return tuple(s.id for s in self.specs if suits(s, facts, words, lambda n: has(names, n)))
 
-    def _mended(self, told: Variant, part: Part, look: Look, facts: Mapping[str, str]) -> Variant:
+    def _mended(self, found: Variant, part: Part, look: Look, model: InstalledModel) -> Variant:
         """A bare graph, or one whose card does not say what it does: adding writes that down."""
+        facts = model.facts
         said = self._card_of().pipeline_tag or next(
             (t for t in self.tags if t in onegraph.TAGS), ""
         )
@@ -203,7 +190,7 @@ class _Teller:
             tag = onegraph.named(f"{self.name} {graphs[0]}")
         config = "config.json" in look.configs
         if tag and graphs and not look.headers and (config or alone):
-            after = matcher(["config.json", "onnx/model.onnx"])
+            after = ["config.json", "onnx/model.onnx"]
             who = self._who({**facts, "layout": "transformers.js"}, {tag}, after)
             asking = {s.id for s in self.specs if s.any_tags}
             families = tuple(f for f in who if f in asking)
@@ -211,14 +198,12 @@ class _Teller:
                 add = part.folder or "."
                 if not config:
                     add = _below(part, graphs[0])
-                return replace(told, families=families, add=add, problem="", hint="")
-        if look.problem:
-            return replace(told, problem=look.problem, hint=look.hint)
-        return self._refused(told, look, facts)
+                return replace(found, families=families, add=add, problem="", hint="")
+        return found if found.problem else self._refused(found, look, facts)
 
     def _refused(
         self,
-        told: Variant,
+        found: Variant,
         look: Look,
         facts: Mapping[str, str],
         error: StudioError | None = None,
@@ -226,16 +211,16 @@ class _Teller:
         """Nothing runs it: why, in the words that adding it would have."""
         if "auto_map" in look.config:
             return replace(
-                told,
+                found,
                 problem="It only runs with a program that comes with it, and Triptych runs no "
                 "program of a stranger.",
                 hint="Choose another model.",
             )
         if error is not None:
-            return replace(told, problem=error.message, hint=error.hint)
+            return replace(found, problem=error.message, hint=error.hint)
         kind = facts.get("model_type") or facts.get("pipeline") or facts.get("layout") or "unknown"
         return replace(
-            told,
+            found,
             problem=f"Nothing in Triptych runs models of the kind “{kind}”.",
             hint="Look for the same model in another layout, or choose another one.",
         )
@@ -246,7 +231,7 @@ class _Teller:
         """Stable Diffusion in one file: a folder of diffusers once it is added."""
         pipeline = _PIPELINES.get(single.base, "")
         facts = {"layout": "diffusers", "pipeline": pipeline}
-        after = matcher(["model_index.json", "scheduler/scheduler_config.json"])
+        after = ["model_index.json", "scheduler/scheduler_config.json"]
         name = next(n for n in look.names if n.endswith(".safetensors"))
         told = replace(
             blank,
@@ -367,31 +352,12 @@ class _Teller:
         whole_graph = facts.get("layout") in ("transformers.js", "kokoro", "piper", "onnx")
         return "fp32" if whole_graph else ""
 
-    def _words(self) -> set[str]:
-        card = self._card_of()
-        return {*card.tags, card.pipeline_tag}
-
     def _card_of(self) -> Card:
         if self._card is None:
             self._card = Card()
             if "README.md" in self.files:
                 self._card = Card.parse(self.small("README.md").decode("utf-8", "replace"))
         return self._card
-
-
-def matcher(names: Iterable[str]) -> Callable[[str], bool]:
-    """Whether one of the names fits a glob pattern as `Path.glob` has it, `**/` included."""
-    held = list(names)
-
-    def has(pattern: str) -> bool:
-        parts = (
-            "(?:[^/]+/)*" if p == "**" else re.escape(p).replace(r"\*", "[^/]*") + "/"
-            for p in pattern.split("/")
-        )
-        wanted = re.compile("".join(parts).removesuffix("/"))
-        return any(wanted.fullmatch(n) for n in held)
-
-    return has
 
 
 def _header_of(piece: Piece, name: str, size: int) -> Header | None:
@@ -408,72 +374,6 @@ def _header_of(piece: Piece, name: str, size: int) -> Header | None:
         return None
 
 
-def _limits(part: Part, look: Look) -> tuple[str, ...]:
-    """The execution providers that a graph was built for; empty where any runs it."""
-    said = _providers(look.configs.get("genai_config.json", {}))
-    if said:
-        return said
-    if "genai_config.json" not in look.configs:
-        return ()
-    for name in reversed(part.folder.lower().split("/")):
-        for word in re.split(r"[^a-z0-9]+", name):
-            if word in _DEVICES and word != "cpu":
-                return (_DEVICES[word],)
-    return ()
-
-
-def _providers(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Those that genai_config.json lists for the decoder."""
-    found: Any = config
-    for key in ("model", "decoder", "session_options", "provider_options"):
-        found = found.get(key) if isinstance(found, dict) else None
-    if not isinstance(found, list):
-        return ()
-    names = [name.lower() for entry in found if isinstance(entry, dict) for name in entry]
-    known = [_DEVICES.get(n, "") or n[:40] for n in names if n != "cpu"]
-    return tuple(dict.fromkeys(known))
-
-
-def _unfit(look: Look, limited: Sequence[str]) -> tuple[str, str]:
-    """Why the engine could not run what seems whole, and what to do."""
-    config = look.configs.get("genai_config.json")
-    if config is None:
-        return "", ""
-    if _mentions(config, 0):
-        return (
-            "It wants to run program code of its own.",
-            "Only models that are nothing but weights can be used. Choose another one.",
-        )
-    model = config.get("model")
-    model = model if isinstance(model, dict) else {}
-    decoder = model.get("decoder")
-    if not (isinstance(decoder, dict) and isinstance(decoder.get("filename"), str)):
-        return "It is no language model that Triptych runs.", "Choose another model."
-    if {"vision", "speech", "encoder", "embedding"} & set(model):
-        return (
-            "It also takes pictures or sound, and Triptych runs models that take words alone.",
-            "Look for a model of the same maker that is for text.",
-        )
-    if limited and not _GENAI.intersection(limited):
-        made = ", ".join(_SAID.get(p, p.removesuffix("ExecutionProvider")) for p in limited)
-        return (
-            f"It is made for {made}, and Triptych runs language models on the processor and on "
-            "NVIDIA cards.",
-            "Choose another variant.",
-        )
-    return "", ""
-
-
-def _mentions(value: object, depth: int) -> bool:
-    if depth > 30:
-        return True  # no honest configuration is so deep
-    if isinstance(value, dict):
-        return bool(_OWN_CODE & value.keys()) or any(
-            _mentions(v, depth + 1) for v in value.values()
-        )
-    return isinstance(value, list) and any(_mentions(v, depth + 1) for v in value)
-
-
 def _title(told: Variant, part: Part, single: checkpoints.Single | None) -> str:
     """What a person chooses by: bits, then what it is made for."""
     if single is not None:
@@ -485,9 +385,9 @@ def _title(told: Variant, part: Part, single: checkpoints.Single | None) -> str:
     if part.layout == "lora" and part.id:
         return part.id
     bits = _BITS.get(told.precision, "")
-    made = " and ".join(_SAID.get(p, p.removesuffix("ExecutionProvider")) for p in told.providers)
+    made = " and ".join(map(genai.said, told.providers))
     if not made and re.search(r"(^|[/_-])cpu([/_-]|$)", part.folder):
-        made = _SAID[CPU]
+        made = genai.said(genai.CPU)
     said = ", ".join(filter(None, (bits, f"for {made}" if made else "")))
     exact = part.form or part.id
     return f"{said} ({exact})" if said and exact and exact != told.precision else said or exact
