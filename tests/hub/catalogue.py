@@ -73,14 +73,26 @@ def _sung() -> Files:
 
 
 def _lora() -> Files:
-    return {"pytorch_lora_weights.safetensors": safetensors(37_000_000, 3)}
+    unit = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    shapes = {f"{unit}.lora_down.weight": (4, 2048), f"{unit}.lora_up.weight": (32, 4)}
+    name = f"{unit.replace('to_k', 'to_v')}.lora_down.weight"
+    held = safetensors(37_000_000, 3, name=name, shapes=shapes)
+    return {"pytorch_lora_weights.safetensors": held}
 
 
 def _checkpoint() -> Files:
-    return {
-        "dream.safetensors": safetensors(2_132_000_000, 4, name="model.diffusion_model.w"),
-        "dream.vae.pt": Noise(334_000_000, 4),
+    unet = "model.diffusion_model."
+    shapes = {
+        f"{unit}{name}": shape
+        for unit, name, shape in (
+            (unet, "input_blocks.0.0.weight", (320, 4, 3, 3)),
+            (unet, "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight", (4, 768)),
+            ("first_stage_model.", "decoder.conv_out.weight", (3, 8, 3, 3)),
+            ("cond_stage_model.", "transformer.text_model.final_layer_norm.weight", (8,)),
+        )
     }
+    held = safetensors(2_132_000_000, 4, name=f"{unet}out.2.weight", shapes=shapes)
+    return {"dream.safetensors": held, "dream.vae.pt": Noise(334_000_000, 4)}
 
 
 _ROWS: tuple[Row, ...] = (

@@ -37,7 +37,9 @@ def resolve(hub: Hub, request: Request, seen: Seen, repo: Repo, rest: str) -> An
         return answer
     answer.headers |= _told(blob)
     if hub.xet and blob.lfs:
-        answer.headers["X-Xet-Hash"] = hashlib.sha256(blob.etag.encode()).hexdigest()
+        way = f"{hub.endpoint}/api/models/{repo.id}/xet-read-token/{commit.sha}"
+        answer.headers["X-Xet-Hash"] = blob.xet
+        answer.headers["Link"] = f'<{way}>; rel="xet-auth"'
     if blob.lfs:
         answer.status = 302
         answer.headers["Location"] = hub.cdn_url(repo, path, blob)

@@ -8,6 +8,7 @@ with `tests.engine.tiny` and put its folder on the hub with `Repo.of_folder`.
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -70,13 +71,24 @@ def graph_files(
     return {name: field(1, 10) + field(2, "noise") + body, place: Noise(size, seed)}
 
 
-def safetensors(size: int, seed: int = 0, dtype: str = "F16", name: str = "w") -> Content:
-    """A safetensors file with one tensor of about `size` bytes."""
+def safetensors(
+    size: int,
+    seed: int = 0,
+    dtype: str = "F16",
+    name: str = "w",
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> Content:
+    """A safetensors file of about `size` bytes: tensors of these shapes, and one of the rest."""
     wide = {"F16": 2, "BF16": 2, "F32": 4}[dtype]
-    count = size // wide
-    tensor = {"dtype": dtype, "shape": [count], "data_offsets": [0, count * wide]}
-    raw = json.dumps({name: tensor}).encode()
-    return Joined(Bytes(struct.pack("<Q", len(raw)) + raw), Noise(count * wide, seed))
+    told = dict(shapes or {})
+    told[name] = (size // wide - sum(math.prod(shape) for shape in told.values()),)
+    header, at = {}, 0
+    for key, shape in told.items():
+        stop = at + math.prod(shape) * wide
+        header[key] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, stop]}
+        at = stop
+    raw = json.dumps(header).encode()
+    return Joined(Bytes(struct.pack("<Q", len(raw)) + raw), Noise(at, seed))
 
 
 def tokenizer(template: bool = True) -> Files:
@@ -180,9 +192,13 @@ def diffusers(
 ) -> Files:
     """As a repository of Stable Diffusion has it: fp32 and fp16, and (`mess`) pickles, one-file
     checkpoints and exports for other programs beside them. `unet`: its parameters."""
+    drawn, made = {
+        "FluxPipeline": ("transformer", "FluxTransformer2DModel"),
+        "StableAudioPipeline": ("transformer", "StableAudioDiTModel"),
+    }.get(pipeline, ("unet", "UNet2DConditionModel"))
     big = pipeline == "StableDiffusionXLPipeline"
     parts = {
-        "unet": ("UNet2DConditionModel", "diffusion_pytorch_model", unet),
+        drawn: (made, "diffusion_pytorch_model", unet),
         "vae": ("AutoencoderKL", "diffusion_pytorch_model", 84_000_000),
         "text_encoder": ("CLIPTextModel", "model", 123_000_000),
     }

@@ -52,6 +52,11 @@ class Blob:
         return self.pointer.git if self.lfs else self.content.git
 
     @property
+    def xet(self) -> str:
+        """A name as Xet's storage would give it."""
+        return hashlib.sha256(self.etag.encode()).hexdigest()
+
+    @property
     def etag(self) -> str:
         """The ETag that the hub tells, and the blob's name in the cache."""
         return self.content.sha256 if self.lfs else self.content.git

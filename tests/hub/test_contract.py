@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +28,8 @@ tags: [chat]
 TOKEN = "hf_onlyForThisHub"
 
 
-@pytest.fixture(autouse=True)
-def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """The client as it is out of the box, whatever other tests set in this process."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    import huggingface_hub
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
-    huggingface_hub.close_session()  # made anew, with this environment
-    yield
-    huggingface_hub.close_session()
-
-
 @pytest.fixture
-def api(hub: Hub) -> Any:
+def api(hub: Hub, client: None) -> Any:
     from huggingface_hub import HfApi
 
     return HfApi(endpoint=hub.endpoint, token=False)
@@ -260,3 +244,20 @@ def test_too_many_requests(hub: Hub, api: Any) -> None:
     busy = hub.fault("status", on="api", status=429, seconds=0.01, times=1)
     assert [m.id for m in api.list_models()] == ["acme/model-0"]
     assert busy.hits == 1
+
+
+def test_xet_is_told_and_not_needed(
+    hub: Hub, api: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants, get_hf_file_metadata
+
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    hub.xet = True
+    _fill(hub)
+    url = f"{hub.endpoint}/acme/model-0/resolve/main/onnx/model.onnx"
+    told = get_hf_file_metadata(url, token=False)
+    assert told.xet_file_data is not None
+    entry = next(e for e in api.list_repo_tree("acme/model-0", "onnx"))
+    assert entry.xet_hash == told.xet_file_data.file_hash
+    got = api.hf_hub_download("acme/model-0", "onnx/model.onnx", cache_dir=tmp_path)
+    assert Path(got).stat().st_size == 300_000

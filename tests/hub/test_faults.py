@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import json
 import time
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
@@ -294,14 +295,13 @@ def test_a_revision_moves(hub: Hub) -> None:
     assert again["x-linked-etag"] == first["x-linked-etag"]
 
 
-def test_names_come_through_as_they_are(hub: Hub) -> None:
-    from huggingface_hub import HfApi, close_session
+def test_names_come_through_as_they_are(hub: Hub, client: None) -> None:
+    from huggingface_hub import HfApi
 
     pairs = names.hostile(*names.CLASHES)
     repo = hub.add("a/b", {**names.hostile(), **pairs})
     listed = HfApi(endpoint=hub.endpoint, token=False).list_repo_tree("a/b", recursive=True)
     found = {entry.path for entry in listed if hasattr(entry, "size")}
-    close_session()
     assert found == set(repo.head.files)
     for name in (names.DEVICES[0], names.CLASHES[0][1], "/etc/outside.txt", "what?.json"):
         first = get(f"{hub.endpoint}/a/b/resolve/main/{quote(name)}")
@@ -312,8 +312,6 @@ def test_names_come_through_as_they_are(hub: Hub) -> None:
 
 def test_many_files(hub: Hub) -> None:
     hub.add("a/many", names.many())
-    import json
-
     first = get(f"{hub.endpoint}/api/models/a/many/tree/main?recursive=true")
     assert len(json.loads(first.body)) == 1000
     assert 'rel="next"' in first.headers["link"]
