@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from studio.core.paths import Paths, resources
 from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.core.settings import Settings, SettingsFile
 from studio.library import Library
-from studio.models import InstalledModel, Store, extras
+from studio.models import InstalledModel, Store, as_made, moved_on, ready
 
 
 class House:
@@ -57,15 +58,16 @@ class House:
         inputs: Mapping[str, Path],
         mark_ai: bool,
     ) -> Job:
+        found = ready(self.store, spec, recipe, model)
         return new_job(
-            recipe,
+            found.recipe,
             folder,
-            model.path,
+            found.model,
             inputs=inputs,
             device=self.device,
             cache=self.paths.cache,
             mark_ai=mark_ai,
-            extras=extras(self.store, spec, recipe.values),
+            extras=found.extras,
         )
 
 
@@ -135,11 +137,9 @@ def again(args: argparse.Namespace) -> dict[str, Any]:
     record = media.extract(original)
     recipe = record.recipe
     with Lane(recipe.kind) as lane:
-        spec, model = _choose(house.store, lane, recipe.kind, recipe.family, recipe.model)
-        recipe_values = complete(spec.controls, recipe.values)
-        recipe = Recipe(
-            recipe.kind, recipe.family, recipe.model, recipe.seed, recipe_values, recipe.inputs
-        )
+        name = as_made(house.store, recipe)
+        spec, model = _choose(house.store, lane, recipe.kind, recipe.family, name)
+        recipe = replace(recipe, values=complete(spec.controls, recipe.values))
         inputs: dict[str, Path] = {}
         if recipe.inputs:
             library = house.library()
@@ -156,6 +156,7 @@ def again(args: argparse.Namespace) -> dict[str, Any]:
                 library.close()
         with tempfile.TemporaryDirectory(prefix="triptych-") as scratch, Bar(spec.title) as bar:
             job = house.job(spec, recipe, Path(scratch), model, inputs, record.mark_ai)
+            others = moved_on(record.recipe, job.recipe)
             made = lane.make(job, bar.hear)
             suffix = original.suffix.lower()
             twin = next(
@@ -171,7 +172,12 @@ def again(args: argparse.Namespace) -> dict[str, Any]:
                     files = [f for o in made.outputs for f in library.take_in(o).files]
                 finally:
                     library.close()
-    return {**_answer(files, recipe, made), "identical": identical, "edited": record.edited}
+    return {
+        **_answer(files, recipe, made),
+        "identical": identical,
+        "edited": record.edited,
+        "other_revisions": others,
+    }
 
 
 def families(args: argparse.Namespace) -> dict[str, Any]:

@@ -18,6 +18,8 @@ def in_words(answer: Mapping[str, Any]) -> str:
             )
             if answer["edited"]:
                 lines.append("The file was edited by hand after it was made.")
+            for model in answer["other_revisions"]:
+                lines.append(f"Another revision of “{model}” is installed than it was made with.")
         return "\n".join(lines)
     if "already" in answer:
         model = answer["model"]

@@ -142,7 +142,8 @@ def parse_extras(text: str) -> tuple[ExtraRef, ...]:
         try:
             ref = ExtraRef(name.strip(), float(strength)) if colon else ExtraRef(part)
         except ValueError:
-            ref = ExtraRef(part, math.nan)
+            # Models of a hub have a slash in their names, and variants of them a colon.
+            ref = ExtraRef(part, 1.0 if "/" in name else math.nan)
         if not ref.model or not math.isfinite(ref.strength):
             raise StudioError(
                 f"“{_short(part)}” is not a model with a strength.",

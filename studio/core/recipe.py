@@ -21,6 +21,7 @@ MAX_JSON = 4_000_000
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@:+ -]{0,199}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _SHA = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,11 @@ class Recipe:
     seed: int
     values: Mapping[str, Value] = field(default_factory=dict)
     inputs: Mapping[str, InputRef] = field(default_factory=dict)
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    """The commits of what it was run with, by the names it has for models from a hub."""
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        said: dict[str, Any] = {
             "version": VERSION,
             "kind": self.kind,
             "family": self.family,
@@ -54,6 +57,10 @@ class Recipe:
                 k: {"name": v.name, "sha256": v.sha256} for k, v in sorted(self.inputs.items())
             },
         }
+        # Recipes without any are as they always were, to the byte.
+        return said | (
+            {"revisions": dict(sorted(self.revisions.items()))} if self.revisions else {}
+        )
 
     def to_json(self) -> str:
         """The recipe on one line, keys sorted: the same recipe gives the same text."""
@@ -84,7 +91,8 @@ class Recipe:
             raise _unreadable()
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
             raise _unreadable()
-        if not isinstance(values, dict) or not isinstance(inputs, dict):
+        revisions = data.get("revisions", {})
+        if not all(isinstance(d, dict) for d in (values, inputs, revisions)):
             raise _unreadable()
         return cls(
             kind=kind,
@@ -93,6 +101,7 @@ class Recipe:
             seed=seed,
             values={_name(k): _value(v) for k, v in values.items()},
             inputs={_name(k): _input(v) for k, v in inputs.items()},
+            revisions=dict(_revision(k, v) for k, v in revisions.items()),
         )
 
     def with_values(self, **values: Value) -> Recipe:
@@ -170,4 +179,11 @@ def _input(value: object) -> InputRef:
         named = isinstance(name, str) and len(name) < 300
         if named and isinstance(sha, str) and _SHA.fullmatch(sha):
             return InputRef(str(name), sha)
+    raise _unreadable()
+
+
+def _revision(model: object, commit: object) -> tuple[str, str]:
+    named = isinstance(model, str) and _ID.fullmatch(model)
+    if named and isinstance(commit, str) and _COMMIT.fullmatch(commit):
+        return str(model), commit
     raise _unreadable()

@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.core.controls import Extra, Value, parse_extras
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
-from studio.models.store import Store
+from studio.models.store import InstalledModel, Store
 
 _ROLES = {
     "lora": "a LoRA",
@@ -19,11 +19,19 @@ _ROLES = {
 
 
 def extras(store: Store, spec: FamilySpec, values: Mapping[str, Value]) -> dict[str, Path]:
-    """The folders of the models that the values of `Extra` controls name, by id: `Job.extras`.
+    """The folders of the models that `Extra` controls name, by those names: `Job.extras`.
 
     Raises StudioError where one is not installed, cannot be used, or is something else.
     """
-    found: dict[str, Path] = {}
+    found = laid_over(store, spec, values)
+    return {name: store.opened(model) for name, model in found.items()}
+
+
+def laid_over(
+    store: Store, spec: FamilySpec, values: Mapping[str, Value]
+) -> dict[str, InstalledModel]:
+    """The models that the values of `Extra` controls name. Raises StudioError as `extras`."""
+    found: dict[str, InstalledModel] = {}
     for control in spec.controls:
         if not isinstance(control, Extra):
             continue
@@ -44,5 +52,5 @@ def extras(store: Store, spec: FamilySpec, values: Mapping[str, Value]) -> dict[
                 raise StudioError(
                     f"“{model.id}” is not {kind}.", f"Choose {kind} for “{control.label}”."
                 )
-            found[model.id] = model.path
+            found[ref.model] = model
     return found

@@ -27,7 +27,7 @@ from studio.core.messages import (
 from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.engine.supervisor import Supervisor
 from studio.library import Item, Library
-from studio.models import Store, extras
+from studio.models import Store, ready
 from studio.ui.asks import Ask, Refused, Then
 from studio.ui.keeper import Keeper
 from studio.ui.lane import Begin, Lane, LaneState
@@ -138,7 +138,11 @@ class Engine(QObject):
         if lane.known:
             recipe = self._completed(recipe)
         if recipe.model not in self._known_models:
-            self._known_models.add(installed(self._store, recipe.model).id)
+            # Seen lately, it need not be read again here: that waits for disks.
+            seen = self._store.glance(recipe.model)
+            if seen is None or seen.problem:
+                installed(self._store, recipe.model)
+            self._known_models.add(recipe.model)
         for path in (files or {}).values():
             if not path.is_file():
                 raise StudioError(f"“{path.name}” is not there.", "Choose the file again.")
@@ -354,7 +358,7 @@ class Engine(QObject):
                 )
             inputs[name] = found
         spec = self._spec(entry.recipe)
-        found_extras = extras(self._store, spec, entry.recipe.values) if spec is not None else {}
+        found = ready(self._store, spec, entry.recipe, model)
         if entry.ask is not None:
             folder = entry.ask.begin()
         else:
@@ -362,11 +366,11 @@ class Engine(QObject):
             self._library.jobs.start(entry.id)
         return Job(
             id=entry.id,
-            recipe=entry.recipe,
+            recipe=found.recipe,
             folder=folder,
-            model=model.path,
+            model=found.model,
             inputs=inputs,
-            extras=found_extras,
+            extras=found.extras,
             device=self._device(),
             cache=self._cache,
             mark_ai=self._mark_ai(),
