@@ -39,6 +39,8 @@ PATIENCE_SECONDS = 20.0
 """A server that asks to be left alone for longer is not waited for: the person is told."""
 REDIRECTS = 6
 CONNECTIONS = 32
+_SMALL = 64 << 10
+"""Bytes that are sooner read than a connection is made."""
 _KEPT = ("X-Repo-Commit", "X-Linked-ETag", "X-Linked-Size")
 """What the hub tells of a file before it sends one on to where the bytes are."""
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -236,7 +238,7 @@ class Net:
                     kept.setdefault(name, response.headers[name])
             place = response.headers.get("Location")
             if response.status in (301, 302, 303, 307, 308) and place:
-                response.close()
+                _drain(response)
                 url = self._next(url, place)
                 continue
             if response.status not in (200, 206):
@@ -309,6 +311,16 @@ class Net:
             refused = RefusedError(response.status_code, response.headers)
             if (refused.retry_after or 0.0) > PATIENCE_SECONDS:
                 raise refused
+
+
+def _drain(response: urllib3.BaseHTTPResponse) -> None:
+    """Be done with an answer, so that its connection carries the next: thousands of files do."""
+    left = response.length_remaining
+    if left is not None and left <= _SMALL:
+        response.drain_conn()
+        response.release_conn()
+    else:
+        response.close()
 
 
 def origin(url: str) -> tuple[str, str, int]:
