@@ -77,7 +77,8 @@ def test_the_catalogue(client: None) -> None:
         hub.user(catalogue.TOKEN, "ann", *(r.id for r in repos))
         api = HfApi(endpoint=hub.endpoint, token=catalogue.TOKEN)
         listed = list(api.list_models(full=True, cardData=True, sort="downloads"))
-        told = [api.model_info(m.id, files_metadata=True) for m in listed if not m.disabled]
+        shown = [m.id for m in listed if not hub.repo(m.id).disabled][:15]
+        told = [api.model_info(id, files_metadata=True) for id in shown]
     assert len(listed) == len(repos) >= 60
     kinds = Counter(model.pipeline_tag for model in listed)
     assert min(kinds[k] for k in ("text-generation", "text-to-image", "text-to-speech")) >= 5
