@@ -13,6 +13,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLibraryInfo, QLocale, QLoggingCategory, QTimer, QTranslator, QUrl
 from PySide6.QtGui import QDesktopServices
@@ -26,7 +27,7 @@ from studio.core.paths import APP, Paths, resources
 from studio.core.settings import Settings, SettingsFile
 from studio.engine.supervisor import Supervisor
 from studio.library import Library
-from studio.models import Store
+from studio.models.shelves import open_store
 from studio.ui import icons, theme
 from studio.ui.desktop import DesktopNotices
 from studio.ui.engine import Engine, Resumed
@@ -37,6 +38,9 @@ from studio.ui.studio import Studio
 from studio.ui.trouble import Trouble
 from studio.ui.widgets.queue import recipe_words
 from studio.ui.window import Window
+
+if TYPE_CHECKING:  # the window does not wait for what is needed when somebody wants a model
+    from studio.ui.hub import Begin as BeginCourier
 
 log = logging.getLogger(__name__)
 
@@ -89,11 +93,17 @@ def run(argv: Sequence[str]) -> int:
     return code
 
 
-def build(paths: Paths, *, begin: Begin = Supervisor, at_once: bool = True) -> Window:
+def build(
+    paths: Paths,
+    *,
+    begin: Begin = Supervisor,
+    courier: BeginCourier | None = None,
+    at_once: bool = True,
+) -> Window:
     """The window with everything behind it, not shown yet. A QApplication has to be there.
 
-    Without `at_once` its panes are built when it has been painted. Raises StudioError where the
-    library cannot be opened.
+    Without `at_once` its panes are built when it has been painted. `courier` makes another one
+    than the usual. Raises StudioError where the library cannot be opened.
     """
     app = QApplication.instance()
     assert isinstance(app, QApplication)
@@ -102,7 +112,7 @@ def build(paths: Paths, *, begin: Begin = Supervisor, at_once: bool = True) -> W
     translate(app, settings.language)
     theme.apply(app, settings.theme)
     library = Library.open(Path(settings.library_folder or paths.library))
-    store = Store([resources() / "models", Path(settings.models_folder or paths.models)])
+    store = open_store(paths, settings)
     notices = Notices()
     studio: Studio
 
@@ -125,6 +135,7 @@ def build(paths: Paths, *, begin: Begin = Supervisor, at_once: bool = True) -> W
         paths=paths,
         settings=settings,
         settings_file=file,
+        courier=courier,
     )
     for owned in (engine, notices):
         owned.setParent(studio)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -25,6 +25,9 @@ from studio.ui.adding import Adder, may_be_model
 from studio.ui.engine import Engine
 from studio.ui.notices import Notices
 from studio.ui.widgets.background import Background
+
+if TYPE_CHECKING:  # the window does not wait for what is needed when somebody wants a model
+    from studio.ui.hub import Begin, Hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,10 @@ class Studio(QObject):
     """As `sent`, for a family of that pane."""
     show_page = Signal(str)
     """"create" | "library" | "models" | "settings"."""
+    models_wanted = Signal(str, str)
+    """"installed" | "discover" | "downloads", and a kind or "": what the models page shows."""
+    hub_begun = Signal()
+    """There is a hub to be asked from now on: `hub`."""
     library_changed = Signal()
     """Items were added, starred, moved to the trash or restored."""
 
@@ -66,9 +73,12 @@ class Studio(QObject):
         paths: Paths,
         settings: Settings,
         settings_file: SettingsFile,
+        courier: Begin | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
+        self._courier = courier
+        self._hub: Hub | None = None
         self.engine = engine
         self.library = library
         self.store = store
@@ -85,6 +95,28 @@ class Studio(QObject):
     @property
     def settings(self) -> Settings:
         return self._settings
+
+    @property
+    def hub(self) -> Hub:
+        """The hub; the first who asks for it has its part of the program loaded. Its process
+        begins with the first wish to it."""
+        if self._hub is None:
+            from studio.ui.hub import Hub
+
+            begin = {} if self._courier is None else {"begin": self._courier}
+            self._hub = Hub(self.engine, self.paths, self._settings, **begin, parent=self)
+            self.settings_changed.connect(self._tell_hub)
+            self.hub_begun.emit()
+        return self._hub
+
+    @property
+    def hub_at_work(self) -> Hub | None:
+        """The hub where somebody has asked for it already."""
+        return self._hub
+
+    def _tell_hub(self) -> None:
+        if self._hub is not None:
+            self._hub.use(self._settings)
 
     def change(self, **fields: Any) -> None:
         """Change settings by name, save them, tell everybody.
@@ -133,13 +165,18 @@ class Studio(QObject):
         self.show_page.emit("create")
         self.handed.emit(what)
 
+    def show_models(self, view: str, kind: str = "") -> None:
+        """Bring the models page to front with one of its views, narrowed to a kind or not."""
+        self.show_page.emit("models")
+        self.models_wanted.emit(view, kind)
+
     def open_file(self, path: Path) -> None:
         """Take what was dropped here: the recipe out of a file, or a model to be added.
 
         A notice says where it is neither.
         """
         if may_be_model(path):
-            self.show_page.emit("models")
+            self.show_models("installed")
             self.adder.look(path)
             return
 
@@ -157,6 +194,8 @@ class Studio(QObject):
         self._work.close()
         with suppress(StudioError):  # there is nobody left to be told
             self._save()
+        if self._hub is not None:
+            self._hub.close()
         self.engine.close()
         self.library.close()
 

@@ -19,7 +19,7 @@ from studio.core.paths import Paths
 from studio.engine.supervisor import Supervisor
 from studio.models import add
 from studio.ui.app import build
-from studio.ui.panes.models import ModelsPane
+from studio.ui.panes.installed import InstalledView
 from studio.ui.widgets.additions import AdditionCard
 from studio.ui.widgets.modellist import ModelList
 from studio.ui.window import Window
@@ -51,7 +51,7 @@ def drop(window: Window, *paths: Path) -> None:
 
 
 def cards(window: Window) -> list[AdditionCard]:
-    return find(window, ModelsPane, "models-pane").additions.cards()
+    return find(window, InstalledView, "installed-view").additions.cards()
 
 
 def asked(window: Window, qtbot: QtBot, count: int = 1) -> list[AdditionCard]:
@@ -90,7 +90,7 @@ def test_a_dropped_file_is_asked_about_then_added_and_picked(
 
     until(qtbot, picked)
     assert not cards(opened)
-    pane = find(opened, ModelsPane, "models-pane")
+    pane = find(opened, InstalledView, "installed-view")
     told = {row.objectName().removeprefix("row-"): row.values[0].raw for row in pane.facts.rows}
     assert told["role"] == "A LoRA: laid over models of Stable Diffusion 1.5"
     assert told["precision"] == "16 bits (fp16)"

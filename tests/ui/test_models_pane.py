@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton, QTextBrowser, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QTextBrowser, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.core.family import KINDS
 from studio.core.paths import Paths
 from studio.engine.supervisor import Supervisor
 from studio.ui.app import build
-from studio.ui.panes.models import ModelsPane
 from studio.ui.widgets.licences import licence_name, licence_words
 from studio.ui.widgets.modelchooser import ModelChooser
+from studio.ui.widgets.modeldetails import ModelDetails
 from studio.ui.widgets.modellist import Entry, ModelList
 from studio.ui.window import Window
 from tests.engine import faults
@@ -86,8 +86,8 @@ def pick(listed: ModelList, title: str) -> Entry:
 
 def facts(window: Window) -> dict[str, str]:
     """What is said of the model, by the name of the line."""
-    pane = find(window, ModelsPane, "models-pane")
-    return {row.objectName().removeprefix("row-"): row.values[0].raw for row in pane.facts.rows}
+    details = find(window, ModelDetails, "model-details")
+    return {row.objectName().removeprefix("row-"): row.values[0].raw for row in details.facts.rows}
 
 
 def test_a_model_is_described_in_plain_words(opened: Window) -> None:
@@ -126,7 +126,7 @@ def test_a_broken_model_says_why_and_what_to_do(opened: Window, paths: Paths, qt
     broken = paths.models / "half-a-model"
     broken.mkdir()
     listed = find(opened, ModelList, "model-list")
-    click(qtbot, find(opened, QPushButton, "refresh"))
+    click(qtbot, find(opened, QToolButton, "refresh"))
     qtbot.waitUntil(lambda: "half-a-model" in titles(listed))
     assert titles(listed).index("Cannot be used") == titles(listed).index("half-a-model") - 1
     pick(listed, "half-a-model")
@@ -140,7 +140,7 @@ def test_what_was_picked_stays_picked(opened: Window, paths: Paths, qtbot: QtBot
     listed = find(opened, ModelList, "model-list")
     pick(listed, "Owls at Night")
     shutil.copytree(paths.models / "owls", paths.models / "another")
-    refresh = find(opened, QPushButton, "refresh")
+    refresh = find(opened, QToolButton, "refresh")
     click(qtbot, refresh)
     qtbot.waitUntil(lambda: titles(listed).count("Owls at Night") == 2)
     entry = listed.entry()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import (
@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 from studio.core.family import KINDS, FamilySpec, Kind
 from studio.models import InstalledModel
 from studio.ui import icons, theme
+from studio.ui.widgets.hubwords import date_words
 from studio.ui.widgets.itemwords import file_size, kind_name
 
 Index = QModelIndex | QPersistentModelIndex
@@ -66,7 +67,8 @@ class ModelList(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._rows = QStandardItemModel(self)
         self.setModel(self._rows)
-        self.setItemDelegate(_RowDelegate(self))
+        self._delegate = _RowDelegate(self)
+        self.setItemDelegate(self._delegate)
         self.selectionModel().currentChanged.connect(self._current)
 
     def entry(self) -> Entry | None:
@@ -74,9 +76,11 @@ class ModelList(QListView):
         found = self.currentIndex().data(ENTRY_ROLE)
         return found if isinstance(found, Entry) else None
 
-    def show_entries(self, entries: Sequence[Entry]) -> None:
-        """Show these; what was picked stays picked if it is still there."""
+    def show_entries(self, entries: Sequence[Entry], newer: Collection[str] = ()) -> None:
+        """Show these; what was picked stays picked if it is still there. `newer` are the ids of
+        those that the hub has a newer version of."""
         before = self.entry()
+        self._delegate.newer = frozenset(newer)
         self._rows.clear()
         for heading, part in self._sections(entries):
             head = QStandardItem(heading)
@@ -87,6 +91,8 @@ class ModelList(QListView):
                 row.setData(entry, ENTRY_ROLE)
                 row.setToolTip(entry.model.title)
                 words = [entry.model.title, second_line(entry)]
+                if entry.model.id in newer:
+                    words.append(self.tr("A newer version is on the hub"))
                 row.setData(", ".join(words), int(Qt.ItemDataRole.AccessibleTextRole))
                 self._rows.appendRow(row)
         self._pick(before.model.id if before is not None else "")
@@ -145,11 +151,17 @@ def second_line(entry: Entry) -> str:
     if entry.model.role:
         parts.append(role_name(entry.model.role))
     parts.append(file_size(entry.model.size))
+    if day := date_words(entry.model.last_used):
+        parts.append(QCoreApplication.translate("ModelList", "used {day}").format(day=day))
     return " · ".join(parts)
 
 
 class _RowDelegate(QStyledItemDelegate):
     """Paints a model in two lines, a section's heading in one."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.newer: frozenset[str] = frozenset()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         heading = not isinstance(index.data(ENTRY_ROLE), Entry)
@@ -192,6 +204,10 @@ class _RowDelegate(QStyledItemDelegate):
         picture.paint(painter, QRect(rect.left() + 14, rect.center().y() - 9, 19, 19))
         left, right = rect.left() + 46, rect.right() - 14
         font = QFont(option.font)
+        if entry.model.id in self.newer:
+            place = QRect(right - 18, rect.center().y() - 17, 18, 18)
+            icons.icon("circle-arrow-up", "accent_text").paint(painter, place)
+            right -= 26
         if entry.first_in:
             text = self.tr("Default")
             font.setPixelSize(11)

@@ -1,0 +1,187 @@
+"""What can be done with installed models: remove with a way back, move, check, look for updates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.core.controls import Extra, parse_extras
+from studio.core.errors import StudioError
+from studio.core.family import KINDS
+from studio.core.recipe import Recipe
+from studio.models import InstalledModel
+from studio.ui.studio import Studio
+from studio.ui.widgets.itemwords import file_size
+
+Doing = Literal["verify", "move", "updates"]
+
+
+@dataclass(slots=True)
+class Work:
+    """Something that takes long: what, with which model, how far."""
+
+    doing: Doing
+    title: str
+    number: int = 0
+    done: int = 0
+    total: int = 0
+
+    @property
+    def fraction(self) -> float:
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+class ModelDeeds(QObject):
+    """Asks the courier for it, and tells how it went in a notice."""
+
+    changed = Signal()
+    """What is installed is not what it was."""
+    worked = Signal()
+    """Something long has begun, is further, or is over."""
+    updates_found = Signal(object)
+    """tuple[Update, ...]."""
+
+    def __init__(self, studio: Studio, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._studio = studio
+        self.work: Work | None = None
+        """What takes long just now; one thing at a time."""
+
+    def remove(self, model: InstalledModel) -> None:
+        """Take a model away; a notice has the way back."""
+        self._let_go(model)
+
+        def gone(undo: Any) -> None:
+            self.changed.emit()
+            self._studio.notices.show(
+                self.tr("“{title}” was removed ({size}).").format(
+                    title=model.title, size=file_size(model.size - model.shared)
+                ),
+                self.tr("It can be had back for a while."),
+                kind="info",
+                actions=[(self.tr("Undo"), lambda: self._undo(model, undo.token))],
+            )
+
+        self._studio.hub.ask(
+            "remove", model.id, self._busy(), then=gone, failed=self._studio.notices.error
+        )
+
+    def move(self, model: InstalledModel, place: Path) -> None:
+        """Put a model into another folder or onto another disk."""
+        self._let_go(model)
+
+        def moved(_: object) -> None:
+            self._over()
+            self.changed.emit()
+            self._studio.notices.show(
+                self.tr("“{title}” lies in {folder} now.").format(title=model.title, folder=place),
+                kind="info",
+            )
+
+        self._begin("move", model.title, model.id, place, self._busy(), then=moved)
+
+    def verify(self, model: InstalledModel) -> None:
+        """Read every byte of a model again and say whether it is as it should be."""
+
+        def verified(report: Any) -> None:
+            self._over()
+            self.changed.emit()
+            self._tell_report(model, report)
+
+        self._begin("verify", model.title, model.id, then=verified)
+
+    def look_for_updates(self) -> None:
+        """Ask the hub for newer revisions of all that came from it. Nothing is fetched."""
+
+        def found(updates: Sequence[object]) -> None:
+            self._over()
+            self.updates_found.emit(updates)
+            if not updates:
+                self._studio.notices.show(
+                    self.tr("All models from the hub are the newest there are."), kind="info"
+                )
+
+        self._begin("updates", "", then=found)
+
+    def cancel(self) -> None:
+        """Give up what takes long."""
+        if self.work is not None:
+            self._studio.hub.stop(self.work.number)
+
+    def _begin(self, doing: Doing, title: str, *args: object, then: Any) -> None:
+        if self.work is not None:
+            self._studio.notices.show(
+                self.tr("Something else is going on with the models."),
+                self.tr("Wait for it, or cancel it above."),
+                kind="info",
+            )
+            return
+        self.work = work = Work(doing, title)
+
+        def told(done: int, total: int) -> None:
+            work.done, work.total = done, total
+            self.worked.emit()
+
+        def failed(error: StudioError) -> None:
+            self._over()
+            self.changed.emit()
+            self._studio.notices.error(error)
+
+        work.number = self._studio.hub.ask(doing, *args, then=then, failed=failed, told=told)
+        self.worked.emit()
+
+    def _over(self) -> None:
+        self.work = None
+        self.worked.emit()
+
+    def _undo(self, model: InstalledModel, token: str) -> None:
+        def back(_: object) -> None:
+            self.changed.emit()
+            self._studio.notices.show(
+                self.tr("“{title}” is back.").format(title=model.title), kind="info"
+            )
+
+        self._studio.hub.ask("undo", token, then=back, failed=self._studio.notices.error)
+
+    def _tell_report(self, model: InstalledModel, report: Any) -> None:
+        if report.bad:
+            self._studio.notices.show(
+                self.tr("“{title}” is damaged: {files}.").format(
+                    title=model.title, files=", ".join(list(report.bad)[:3])
+                ),
+                self.tr("Remove it and get it again."),
+            )
+        else:
+            self._studio.notices.show(
+                self.tr("“{title}” is as it should be.").format(title=model.title),
+                self.tr("Every byte was read and compared."),
+                kind="info",
+            )
+
+    def _let_go(self, model: InstalledModel) -> None:
+        """Have no engine hold the files of a model that nothing is made with just now."""
+        engine = self._studio.engine
+        for kind in KINDS:
+            memory = engine.memory(kind)
+            if memory is not None and model.id in memory.models and not engine.jobs(kind):
+                engine.unload(kind)
+
+    def _busy(self) -> frozenset[str]:
+        """The models that jobs use now or will."""
+        found: set[str] = set()
+        for job in self._studio.engine.jobs():
+            found |= self._models_of(job.recipe)
+        return frozenset(found)
+
+    def _models_of(self, recipe: Recipe) -> set[str]:
+        spec = self._studio.engine.family(recipe.family)
+        found = {recipe.model}
+        for control in spec.controls if spec is not None else ():
+            if isinstance(control, Extra):
+                words = str(recipe.values.get(control.name, ""))
+                found |= {ref.model for ref in parse_extras(words)}
+        return found
