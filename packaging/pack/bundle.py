@@ -6,11 +6,12 @@ import dataclasses
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 from pack import licences
-from pack.contents import PACKAGES, Flavour, left_out
+from pack.contents import PACKAGES, STRIPPED, Flavour, left_out
 from pack.workshop import Workshop, say
 
 NAME = "triptych"
@@ -105,6 +106,8 @@ def lay(site: Path, target: Path, flavour: Flavour) -> None:
         to = target / name
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, to)
+        if sys.platform.startswith("linux") and STRIPPED.search(name):
+            subprocess.run(["strip", "--strip-unneeded", str(to)], check=True)
 
 
 def compile_all(shop: Workshop, folder: Path) -> None:

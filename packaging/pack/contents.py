@@ -69,12 +69,16 @@ RULES: tuple[Rule, ...] = (
     Rule(rf"^PySide6/Qt/lib/Qt(?!({_QT_LIBRARIES})\.)\w+\.framework/", "parts of Qt not used"),
     Rule(rf"^PySide6/Qt6(?!({_QT_LIBRARIES})\.)\w+\.dll$", "parts of Qt that are not used"),
     Rule(rf"^PySide6/(Qt/)?plugins/(?!{_QT_PLUGINS})", "plugins of Qt that are not used"),
+    Rule(r"^(setuptools|pkg_resources|_distutils_hack)/", "for programmers"),
     Rule(r"^hf_xet/", "another way to download than the studio's own"),
     Rule(r"^numpy/(distutils|_core/lib|random/lib)/", "for compiling against NumPy"),
     Rule(r"onnxruntime_providers_(cuda|tensorrt)\b", "graphics cards", ("cpu",)),
     Rule(r"onnxruntime-genai-cuda\b", "graphics cards", ("cpu",)),
     Rule(r"^nvidia/", "graphics cards", ("cpu",)),
 )
+
+STRIPPED = re.compile(r"^torch/lib/libtorch\w*\.so$")
+"""Libraries whose names for debuggers go: 90 MB that nothing reads when the program runs."""
 
 _KEPT = re.compile(r"(licen[cs]e|copying|notice|authors)", re.IGNORECASE)
 
@@ -93,7 +97,11 @@ def left_out(path: str, flavour: Flavour) -> str:
 PURPOSES: tuple[tuple[str, str, str], ...] = (
     (r"^packages/(torch|torchgen|functorch)/", "PyTorch", "schedulers, export of graphs"),
     (r"^packages/nvidia/", "CUDA and cuDNN", "computing on NVIDIA cards"),
-    (r"providers_(cuda|tensorrt)|genai-cuda", "CUDA providers", "computing on NVIDIA cards"),
+    (
+        r"packages/.*(providers_(cuda|tensorrt)|genai-cuda)\b",
+        "CUDA providers",
+        "computing on NVIDIA cards",
+    ),
     (r"^packages/onnxruntime/", "ONNX Runtime", "runs every model"),
     (r"^packages/onnxruntime_genai/", "onnxruntime-genai", "runs and converts chat models"),
     (r"^packages/PySide6/Qt/lib/lib(av|sw)|FFmpeg|multimedia/", "FFmpeg of Qt", "playing sound"),
@@ -104,6 +112,12 @@ PURPOSES: tuple[tuple[str, str, str], ...] = (
     (r"^packages/(numpy|numpy\.libs|ml_dtypes)/", "NumPy", "arrays; the synthesizer"),
     (r"^packages/(sympy|mpmath|networkx)/", "SymPy, networkx", "export of graphs, by PyTorch"),
     (r"^packages/(onnx|onnxscript|onnx_ir|google|flatbuffers)/", "ONNX", "reads, makes graphs"),
+    (r"^packages/verovio/", "Verovio", "notes on staves"),
+    (
+        r"^packages/(cryptography|keyring|secretstorage|jeepney)/",
+        "Keyring",
+        "a hub's token, kept safe",
+    ),
     (r"^packages/(PIL|pillow\.libs)/", "Pillow", "pictures in and out"),
     (
         r"^packages/(tokenizers|regex|clip|ftfy|wcwidth|llguidance)/",

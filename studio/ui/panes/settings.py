@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from PySide6.QtCore import QLocale, QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QLocale, QSignalBlocker, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -17,22 +17,18 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from studio import __version__
 from studio.core.paths import resources
 from studio.core.settings import MAX_THREADS
 from studio.ui import theme
 from studio.ui.fields import quiet_wheel
-from studio.ui.icons import icon
 from studio.ui.studio import Studio
-from studio.ui.widgets.credits import credits_text
-from studio.ui.widgets.markdownview import MarkdownView
+from studio.ui.widgets.about import About
 from studio.ui.widgets.settingrow import FolderRow, Section, SettingRow
 
 CUDA = "CUDAExecutionProvider"
@@ -233,37 +229,7 @@ class SettingsPane(QWidget):
 
     def _about(self) -> QWidget:
         section = Section(self.tr("About"))
-        about = QWidget()
-        column = QVBoxLayout(about)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.HAIR)
-        name = QLabel(self.tr("Triptych {version}").format(version=__version__))
-        name.setObjectName("version")
-        name.setProperty("role", "heading")
-        words = QLabel(
-            self.tr(
-                "Text, pictures and sound with generative models, on your own computer. "
-                "Nothing is sent anywhere. Free software under the Apache License 2.0."
-            )
-        )
-        words.setProperty("role", "muted")
-        words.setWordWrap(True)
-        self.licences = QPushButton(self.tr("Licences and credits"))
-        self.licences.setObjectName("licences")
-        self.licences.setProperty("kind", "disclosure")
-        self.licences.setCheckable(True)
-        self.licences.toggled.connect(self._show_credits)
-        self.licences.setIcon(icon("chevron-right", "muted"))
-        self.licences.setIconSize(QSize(16, 16))
-        self.credits = MarkdownView()
-        self.credits.setObjectName("credits")
-        self.credits.setAccessibleName(self.tr("Licences and credits"))
-        self.credits.hide()
-        column.addWidget(name)
-        column.addWidget(words)
-        column.addWidget(self.licences, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self.credits)
-        section.add(about)
+        section.add(About(self._studio))
         return section
 
     def _combo(self, name: str, field: str, options: list[tuple[str, str]]) -> QComboBox:
@@ -346,12 +312,6 @@ class SettingsPane(QWidget):
         if report is not None:
             words += " " + self.tr("A change holds from the next job on.")
         self._device_row.set_help(words)
-
-    def _show_credits(self, on: bool) -> None:
-        if on and self.credits.document().isEmpty():
-            self.credits.show_markdown(credits_text())
-        self.credits.setVisible(on)
-        self.licences.setIcon(icon("chevron-down" if on else "chevron-right", "muted"))
 
     def _change(self, **fields: Any) -> None:
         self._studio.change(**fields)

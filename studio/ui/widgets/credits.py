@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from importlib import metadata
 from itertools import chain
@@ -39,7 +40,7 @@ def credits_text() -> str:
         "### Triptych",
         "Copyright its contributors. Licensed under the Apache License, Version 2.0.",
         "### Libraries",
-        *(line for name in PACKAGES if (line := _package(name))),
+        *(_packed() or [line for name in PACKAGES if (line := _package(name))]),
         "",
         "Qt and PySide6 are used under the GNU LGPL 3; they are installed unchanged and can be "
         "replaced.",
@@ -61,6 +62,17 @@ def credits_text() -> str:
         wrapped = (textwrap.wrap(line, 84) or [""] for line in text.splitlines())
         lines += ["```", *chain.from_iterable(wrapped), "```"]
     return "\n\n".join(lines[:3]) + "\n\n" + "\n".join(lines[3:])
+
+
+def _packed() -> list[str]:
+    """Everything that an installed program brings, as its packing listed it; else nothing."""
+    try:
+        listed = json.loads((resources() / "licences" / "index.json").read_text("utf-8"))
+    except OSError:
+        return []
+    return [
+        f"- {' '.join(filter(None, (p['name'], p['version'])))}, {p['licence']}" for p in listed
+    ]
 
 
 def _package(name: str) -> str:
