@@ -25,17 +25,22 @@ FILES_PART = 0.1
 
 def add(args: argparse.Namespace) -> dict[str, Any]:
     """Recognise, bring in, convert: gives the model, and whether it was here already."""
+    given = pairs(args.settings, "--set", "NAME=VALUE")
+    return add_path(House(), Path(args.path), args.name or "", given)
+
+
+def add_path(house: House, path: Path, name: str, given: dict[str, str]) -> dict[str, Any]:
+    """What `add` does, for a path; an empty name is chosen, `given` are options by name."""
     started = time.monotonic()
-    house = House()
-    check_name(args.name or "")
-    plan = recognise(Path(args.path))
-    values = _chosen(plan, pairs(args.settings, "--set", "NAME=VALUE"))
+    check_name(name)
+    plan = recognise(path)
+    values = _chosen(plan, given)
     model = already(plan, house.store, values)
     was_here = model is not None
     with Lane(plan.kind) as lane, Bar(plan.title) as bar:
         specs = lane.hello.families
         if model is None:
-            model = _install(house, plan, values, args.name or "", lane, bar)
+            model = _install(house, plan, values, name, lane, bar)
     return {
         "model": model_words(model, specs),
         "already": was_here,
@@ -69,7 +74,7 @@ def _install(
             ),
         )
 
-    models = house.store.folders[-1]
+    models = house.store.folders[-1]  # the person's own; the first is the program's
     with contextlib.suppress(FileExistsError):
         models.mkdir(parents=True)
     return install(

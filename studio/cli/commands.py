@@ -29,6 +29,7 @@ from studio.core.recipe import DeviceChoice, InputRef, Job, Recipe
 from studio.core.settings import Settings, SettingsFile
 from studio.library import Library
 from studio.models import InstalledModel, Store, as_made, moved_on, ready
+from studio.models.shelves import open_store
 
 
 class House:
@@ -39,8 +40,12 @@ class House:
         self.settings: Settings = SettingsFile(self.paths.settings_file).load().settings
         s = self.settings
         self.library_root = Path(s.library_folder) if s.library_folder else self.paths.library
-        models = Path(s.models_folder) if s.models_folder else self.paths.models
-        self.store = Store([resources() / "models", models])
+        self.store = open_store(self.paths, s)
+
+    def use(self, settings: Settings) -> None:
+        """These settings from now on."""
+        self.settings = settings
+        self.store = open_store(self.paths, settings)
 
     @property
     def device(self) -> DeviceChoice:
@@ -201,14 +206,6 @@ def families(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def models(args: argparse.Namespace) -> dict[str, Any]:
-    """`models`: what is installed, and what runs it."""
-    house = House()
-    with lanes(KINDS) as all_lanes:
-        specs = [s for lane in all_lanes for s in lane.hello.families]
-    return {"models": [model_words(m, specs) for m in house.store.installed()]}
-
-
 def model_words(model: InstalledModel, specs: Sequence[FamilySpec]) -> dict[str, Any]:
     """An installed model as --json tells it."""
     runs = [s for s in specs if Store.fits(s, model)]
@@ -225,6 +222,11 @@ def model_words(model: InstalledModel, specs: Sequence[FamilySpec]) -> dict[str,
         "facts": dict(model.facts),
         "names": {name: list(listed) for name, listed in model.names.items()},
         "problem": model.problem,
+        "repo": model.repo,
+        "revision": model.revision,
+        "variant": model.variant,
+        "last_used": model.last_used,
+        "away": model.away,
     }
 
 

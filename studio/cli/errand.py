@@ -45,6 +45,10 @@ class BrokenError(Exception):
         self.detail = detail
 
 
+class PausedError(KeyboardInterrupt):
+    """Ctrl+C where something is left that can go on; its text says how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """What a finished job left: its items, and what it ran on."""

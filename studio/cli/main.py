@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from studio import __version__
-from studio.cli import adding, commands
+from studio.cli import adding, commands, models
 from studio.cli.errand import BrokenError
 from studio.cli.words import in_words
 from studio.core.errors import StudioError
@@ -64,11 +64,12 @@ def parser() -> argparse.ArgumentParser:
 
     for name, call, text in (
         ("families", commands.families, "the kinds of model that can be run, and their settings"),
-        ("models", commands.models, "the models that are installed"),
+        ("models", models.listed, "search, get and keep models; alone, those that are installed"),
         ("doctor", commands.doctor, "device, providers, versions, folders, disk and memory"),
     ):
         sub.add_parser(name, help=text).set_defaults(call=call)
-    for command in sub.choices.values():
+    below = models.add_commands(sub.choices["models"])
+    for command in (*sub.choices.values(), *below):
         command.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return top
 
@@ -85,8 +86,8 @@ def run(argv: Sequence[str]) -> int:
         args = parser().parse_args(argv)
         call: Callable[[argparse.Namespace], Mapping[str, Any]] = args.call
         answer = call(args)
-    except KeyboardInterrupt:
-        print("\nCancelled.", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(f"\n{stopped or 'Cancelled.'}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         return OURS

@@ -8,7 +8,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from studio.cli.words import size
 from studio.core.messages import News, Progress
+from studio.models.remote import Download
 
 
 class Bar:
@@ -50,3 +52,48 @@ class Bar:
             sys.stderr.write(f"{news.phase}…\n")
             sys.stderr.flush()
         self._phase = news.phase
+
+
+class Bytes:
+    """Shows how far a download is, with its speed and the time left. A context manager."""
+
+    STEP = 10
+    """Percent between two lines where there is no terminal."""
+
+    def __init__(self, title: str) -> None:
+        self._said = ""
+        self._percent = -self.STEP
+        self._bar: tqdm[Any] | None = None
+        if sys.stderr.isatty():
+            self._bar = tqdm(
+                desc=title, file=sys.stderr, leave=False, unit="B", unit_scale=True, total=0
+            )
+
+    def __enter__(self) -> Bytes:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def hear(self, download: Download) -> None:
+        """Show this."""
+        if self._bar is not None:
+            self._bar.total = download.total
+            self._bar.set_postfix_str(download.message or download.state, refresh=False)
+            self._bar.update(max(0, download.done - self._bar.n))
+            return
+        said = download.message or f"{download.state}…"
+        if said != self._said and download.state not in ("failed", "done"):
+            sys.stderr.write(f"{said}\n")
+        percent = 100 * download.done // download.total if download.total else 0
+        if download.state == "running" and percent >= self._percent + self.STEP:
+            self._percent = percent - percent % self.STEP
+            sys.stderr.write(f"{self._percent} % of {size(download.total)}…\n")
+        self._said = said
+        sys.stderr.flush()

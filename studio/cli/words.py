@@ -25,7 +25,47 @@ def in_words(answer: Mapping[str, Any]) -> str:
         model = answer["model"]
         told = "It is here already" if answer["already"] else "Added"
         return f"{told}: {model['id']} ({answer['what']})\n{model['path']}"
+    if "found" in answer:
+        return "\n".join(_found(f) for f in answer["found"]) or "Nothing was found."
+    if "page" in answer:
+        return _page(answer["page"])
+    if "seconds" in answer and "repo" in answer:
+        return f"Installed: {answer['model']}\n{answer['path']}"
     return "\n".join(_lines(answer, 0))
+
+
+def _found(found: Mapping[str, Any]) -> str:
+    """A model of the hub in one line."""
+    loads = "" if found["downloads"] is None else f", {found['downloads']:,} downloads"
+    closed = ", gated" if found["gated"] else ""
+    licence = found["licence"] or "licence not stated"
+    return f"{found['repo']} ({found['kind'] or 'unknown'}, {licence}{loads}{closed})"
+
+
+def _page(page: Mapping[str, Any]) -> str:
+    """What a person has to know before a download."""
+    sell = {
+        "yes": "You may sell what you make with it.",
+        "conditions": "You may sell what you make with it, under conditions.",
+        "no": "You may not sell what you make with it.",
+        "ask": "Whether you may sell what you make with it is not clear.",
+    }
+    lines = [
+        _found(page),
+        f"by {page['author']}, revision {page['revision'][:12]}",
+        f"{page['licence_name'] or 'No licence'}: {sell[page['sell']]} {page['licence_words']}",
+        "variants:" if page["variants"] else "Triptych cannot run anything that is in it.",
+    ]
+    for variant in page["variants"]:
+        mark = "*" if variant["id"] == page["best"] and not variant["problem"] else " "
+        name = variant["id"] or "(without a name)"
+        lines.append(f"{mark} {name}: {size(variant['bytes'])}, {variant['precision'] or 'as is'}")
+        told = variant["problem"] or variant["fit_words"]
+        lines += [f"    {told}"] if told else []
+    if page["best"] or page["variants"]:
+        lines.append("* is the one for this machine.")
+    lines += [f"not taken: {name} ({why})" for name, why in page["refused"].items()]
+    return "\n".join(lines)
 
 
 def _lines(value: Any, depth: int) -> list[str]:
@@ -53,8 +93,15 @@ def _lines(value: Any, depth: int) -> list[str]:
 def _plain(key: str, value: object) -> str:
     big = isinstance(value, int) and not isinstance(value, bool) and value > 1 << 20
     if big and isinstance(value, int) and key != "seed":
-        return f"{value / 2**30:.1f} GiB" if value >= 1 << 30 else f"{value / 2**20:.0f} MiB"
+        return size(value)
     return str(value)
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them."""
+    if count >= 1 << 30:
+        return f"{count / 2**30:.1f} GiB"
+    return f"{count / 2**20:.0f} MiB" if count >= 1 << 20 else f"{count / 2**10:.0f} KiB"
 
 
 def describe(control: AnyControl) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
 from studio.core.paths import Paths
 from studio.core.settings import Settings
+from studio.models.machine import machine_of
 from studio.models.net import Net, checked_endpoint, is_repo
 from studio.models.remote import Account, Download, Found, Machine, ModelPage, Update, Variant
 from studio.models.shelves import downloads_folder
@@ -351,11 +352,7 @@ class Manager:
     def _equipped(self) -> tuple[Machine, tuple[FamilySpec, ...]]:
         with self._lock:
             machine, specs = self._machine, self._specs
-        if machine is None:
-            import psutil
-
-            machine = Machine(memory=psutil.virtual_memory().total)
-        return machine, specs
+        return machine or machine_of(None), specs
 
     def _named(self, download: Download) -> Download:
         if download.state != "done" or download.model:

@@ -1,0 +1,255 @@
+"""`models …`: search the hub, get models, keep them, from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import queue
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from studio.cli.adding import add_path
+from studio.cli.commands import House, model_words
+from studio.cli.errand import PausedError, lanes
+from studio.cli.progress import Bytes
+from studio.core.errors import StudioError
+from studio.core.family import KINDS
+from studio.core.licences import licence
+from studio.core.settings import SettingsFile
+from studio.models.machine import machine_of
+from studio.models.manager import Manager
+from studio.models.remote import Download, Found, ModelPage, Variant
+
+SORTS = ("downloads", "likes", "updated", "new", "trending")
+LOOK = 0.2
+"""Seconds between looks at the keyboard: on Windows an endless wait cannot be interrupted."""
+ENDED = ("done", "failed", "cancelled", "paused")
+
+
+def add_commands(models: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """Put the commands below `models`; gives their parsers."""
+    sub = models.add_subparsers(dest="deed", metavar="COMMAND")
+
+    find = sub.add_parser("search", help="find models on the hub that Triptych can run")
+    find.add_argument("words", nargs="*", metavar="WORDS")
+    find.add_argument("--kind", choices=KINDS, help="what it is to make")
+    find.add_argument("--task", default="", metavar="T", help="as the hub calls it: text-to-speech")
+    find.add_argument("--sort", choices=SORTS, default="downloads")
+    find.add_argument("--sell", action="store_true", help="only where what is made may be sold")
+    find.add_argument("--limit", default="20", metavar="N", help="how many at most")
+    find.set_defaults(call=search)
+
+    info = sub.add_parser("info", help="what there is to know about a model of the hub")
+    info.add_argument("repo", metavar="REPO", help="owner/name")
+    info.add_argument("--revision", default="", metavar="R", help="a branch, a tag or a commit")
+    info.set_defaults(call=about)
+
+    fetch = sub.add_parser("get", help="download a model; stopped, the same command goes on")
+    fetch.add_argument("repo", metavar="REPO", help="owner/name, or owner/name:variant")
+    fetch.add_argument("--variant", default="", metavar="V", help="which one (see: info)")
+    fetch.add_argument("--revision", default="", metavar="R", help="a branch, a tag or a commit")
+    fetch.add_argument("--to", default="", metavar="FOLDER", help="where it is to lie")
+    fetch.set_defaults(call=get)
+
+    held = sub.add_parser("list", help="the models that are installed")
+    held.add_argument("--kind", choices=KINDS, help="only those that make this")
+    held.set_defaults(call=listed)
+
+    return list(sub.choices.values())
+
+
+def search(args: argparse.Namespace) -> dict[str, Any]:
+    """`models search WORDS`: what the hub has that a family can run."""
+    from studio.models.hub.client import MAX_LIMIT, Query
+
+    limit = args.limit
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAX_LIMIT):
+        raise StudioError(
+            f"“{limit[:40]}” is no number of models.", f"Give a whole number from 1 to {MAX_LIMIT}."
+        )
+    query = Query(
+        words=" ".join(args.words),
+        kind=args.kind,
+        task=args.task,
+        sort=args.sort,
+        sell=args.sell,
+        limit=int(limit),
+    )
+    with _manager(equipped=True) as manager:
+        return {"found": [_found_words(f) for f in manager.search(query)]}
+
+
+def about(args: argparse.Namespace) -> dict[str, Any]:
+    """`models info REPO`: a model of the hub with its variants, before it is downloaded."""
+    with _manager(equipped=True, repo=args.repo) as manager:
+        return {"page": _page_words(manager.page(args.repo, args.revision))}
+
+
+def get(args: argparse.Namespace) -> dict[str, Any]:
+    """`models get REPO`: download a model and make it ready to be used."""
+    started = time.monotonic()
+    repo, _, variant = args.repo.partition(":")
+    if variant and args.variant and variant != args.variant:
+        raise StudioError(
+            f"Two variants are named, “{variant[:60]}” and “{args.variant[:60]}”.",
+            "Name one of them.",
+        )
+    news: queue.SimpleQueue[Download] = queue.SimpleQueue()
+    house = House()
+    place = _place(house, args.to) if args.to else None
+    with _manager(equipped=True, repo=repo, house=house, told=news) as manager:
+        page = manager.page(repo, args.revision)
+        download = manager.get(repo, variant or args.variant, place, args.revision)
+        chosen = next(v for v in page.variants if v.id == download.variant)
+        with Bytes(download.title) as bar:
+            try:
+                download = _followed(manager, download, news, bar)
+            except KeyboardInterrupt:
+                manager.pause(download.id)
+                raise PausedError("Paused. The same command goes on with it.") from None
+        manager.forget(download.id)
+    installed = house.store.find(download.model)
+    if installed is None:
+        raise StudioError(
+            f"“{download.model}” was downloaded, but is not there any more.",
+            "Somebody else may have moved it. Try: triptych models list",
+        )
+    model = installed.id
+    if chosen.add:
+        # What is not run as it lies is added as a file of one's own would be.
+        model = add_path(house, installed.path / chosen.add, "", {})["model"]["id"]
+    return {
+        "model": model,
+        "repo": repo,
+        "revision": download.revision,
+        "variant": download.variant,
+        "bytes": download.total,
+        "path": str(installed.path),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def listed(args: argparse.Namespace) -> dict[str, Any]:
+    """`models` and `models list`: what is installed, and what runs it."""
+    house = House()
+    kind = getattr(args, "kind", None)
+    with lanes(KINDS) as all_lanes:
+        specs = [s for lane in all_lanes for s in lane.hello.families]
+    found = [model_words(m, specs) for m in house.store.installed()]
+    return {"models": [m for m in found if kind in (None, m["kind"])]}
+
+
+@contextlib.contextmanager
+def _manager(
+    *,
+    equipped: bool = False,
+    repo: str = "",
+    house: House | None = None,
+    told: queue.SimpleQueue[Download] | None = None,
+) -> Iterator[Manager]:
+    """A manager for one command. What can be refused at once is, before engines are started."""
+    house = house or House()
+    heard = told or queue.SimpleQueue()
+    manager = Manager(house.paths, lambda: house.settings, house.store, heard.put)
+    try:
+        if equipped:
+            manager.net.check()
+            if repo:
+                manager.net.url(repo, "main", "")  # raises where it is no name of a repository
+            with lanes(KINDS) as all_lanes:
+                specs = [s for lane in all_lanes for s in lane.hello.families]
+                manager.equip(machine_of(all_lanes[0].hello.device), specs)
+        yield manager
+    finally:
+        manager.close()
+
+
+def _followed(
+    manager: Manager, download: Download, news: queue.SimpleQueue[Download], bar: Bytes
+) -> Download:
+    """Wait until a download is over. Raises StudioError where it did not go well."""
+    bar.hear(download)
+    while download.state not in ENDED:
+        try:
+            heard = news.get(timeout=LOOK)
+        except queue.Empty:
+            heard = next((d for d in manager.downloads() if d.id == download.id), download)
+        if heard.id == download.id:
+            download = heard
+            bar.hear(download)
+    if download.state == "done":
+        return download
+    if download.state == "failed":
+        raise StudioError(download.message, download.hint)
+    raise StudioError(
+        "The download was stopped by another window of Triptych.", "Look at it there."
+    )
+
+
+def _place(house: House, text: str) -> Path:
+    """The folder that is meant, which is looked into for models from now on."""
+    folder = Path(text).expanduser().absolute()
+    if folder.exists() and not folder.is_dir():
+        raise StudioError(f"“{folder}” is no folder.", "Name a folder; it need not be there yet.")
+    if folder in house.store.places:
+        return folder
+    file = SettingsFile(house.paths.settings_file)
+    settings = file.load().settings
+    house.use(replace(settings, model_folders=(*settings.model_folders, str(folder))))
+    file.save(house.settings)
+    print(f"Triptych looks for models in {folder} from now on.", file=sys.stderr)
+    return folder
+
+
+def _found_words(found: Found) -> dict[str, Any]:
+    return {
+        "repo": found.repo,
+        "title": found.title,
+        "kind": found.kind,
+        "task": found.task,
+        "author": found.author,
+        "licence": found.licence,
+        "sell": licence(found.licence).sell,
+        "downloads": found.downloads,
+        "likes": found.likes,
+        "updated": found.updated,
+        "gated": found.gated,
+        "private": found.private,
+        "families": list(found.families),
+    }
+
+
+def _page_words(page: ModelPage) -> dict[str, Any]:
+    known = licence(page.found.licence)
+    return {
+        **_found_words(page.found),
+        "licence_name": known.name,
+        "licence_words": known.words,
+        "revision": page.revision,
+        "best": page.best,
+        "variants": [_variant_words(v) for v in page.variants],
+        "examples": list(page.examples),
+        "base_models": list(page.base_models),
+        "refused": dict(page.refused),
+        "card": page.card,
+    }
+
+
+def _variant_words(variant: Variant) -> dict[str, Any]:
+    return {
+        "id": variant.id,
+        "title": variant.title,
+        "precision": variant.precision,
+        "layout": variant.layout,
+        "bytes": variant.size,
+        "files": len(variant.files),
+        "families": list(variant.families),
+        "providers": list(variant.providers),
+        "fit": variant.fit.level if variant.fit else "",
+        "fit_words": variant.fit.sentence if variant.fit else "",
+        "problem": variant.problem,
+    }

@@ -1,0 +1,26 @@
+"""What models have to fit into here: memory, cores, and the device that the engine really uses."""
+
+from __future__ import annotations
+
+import os
+
+from studio.core.messages import DeviceReport
+from studio.models.remote import Machine
+
+_CPU = "CPUExecutionProvider"
+
+
+def machine_of(report: DeviceReport | None) -> Machine:
+    """This computer, with the device that the engine has found; without a report, no graphics."""
+    import psutil
+
+    memory, cores = psutil.virtual_memory().total, os.cpu_count() or 1
+    if report is None:
+        return Machine(memory=memory, cores=cores)
+    return Machine(
+        memory=memory,
+        gpu="" if report.providers[:1] in ((), (_CPU,)) else report.name,
+        gpu_memory=report.memory,
+        providers=report.providers,
+        cores=cores,
+    )
