@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -26,6 +26,10 @@ class User:
     token: str
     repos: frozenset[str]
     """Private repositories that they see, and gated ones that they were let into."""
+
+
+def _nothing(seen: Seen) -> None:
+    """Nobody listens."""
 
 
 class Hub:
@@ -50,6 +54,8 @@ class Hub:
     - `user(token, name, *repos)` makes a token known, and lets it into private and gated ones.
     - `log` has every request with its headers and the bytes sent: `log.all()`, `log.sent()`,
       `log.twice()`, `log.leaks(token)`, `log.idle()`, `log.clear()`.
+    - `hear` is called with each request before it is answered, in the server's thread: what a
+      test does there (a commit, a signal, a fault) happens at that moment of a download.
     - `rate` is the bandwidth in bytes a second (0: no limit), `latency` the seconds before each
       answer; both count from the next piece that is sent.
     - `stop()` and `start()` take both servers away and bring them back at the same ports;
@@ -81,6 +87,7 @@ class Hub:
         self.page = page
         self.strict = strict
         self.xet = xet
+        self.hear: Callable[[Seen], None] = _nothing
         self.delivered: dict[str, tuple[str, str, Blob]] = {}
         """What lies behind the content network's addresses: repository, path, file."""
         self._limit = Limit(rate)
@@ -286,6 +293,7 @@ class Hub:
 
     def _spoiled(self, request: Request, seen: Seen, answer: Answer) -> Answer:
         seen.stage = answer.stage
+        self.hear(seen)
         ranged = "range" in request.headers
         hit = self.faults.take(answer.stage, answer.repo, answer.path, ranged)
         seen.faults = tuple(fault.kind for fault in hit)

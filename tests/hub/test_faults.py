@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.hub import Hub, Noise, names
+from tests.hub import Hub, Noise, Seen, names
 from tests.hub.faults import KINDS, Fault
 
 SIZE = 200_000
@@ -293,6 +293,19 @@ def test_a_revision_moves(hub: Hub) -> None:
     assert get(second["location"]).body == Noise(1000, 2).read()
     again = get(f"{hub.endpoint}/a/b/resolve/{first['x-repo-commit']}/big.bin").headers
     assert again["x-linked-etag"] == first["x-linked-etag"]
+
+
+def test_something_happens_in_the_middle(hub: Hub, big: str) -> None:
+    def heard(seen: Seen) -> None:
+        if (seen.stage, seen.path) == ("resolve", "big.bin"):
+            hub.repo("a/b").commit({"big.bin": Noise(SIZE, 6)})
+
+    before = hub.repo("a/b").head.sha
+    hub.hear = heard
+    told = get(f"{hub.endpoint}/a/b/resolve/main/big.bin")
+    assert told.headers["x-repo-commit"] == before
+    assert hub.repo("a/b").head.sha != before
+    assert get(told.headers["location"]).body == RIGHT
 
 
 def test_names_come_through_as_they_are(hub: Hub, client: None) -> None:
