@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from bootstrap import requirements
 from pack.contents import Flavour
 
 TOOLS = (
@@ -131,7 +130,7 @@ def equip(shop: Workshop) -> None:
         venv.create(shop.tools, with_pip=True, clear=True)
         shop.call(*_pip(shop), *TOOLS)
         _note(shop.tools, TOOLS)
-    wanted = shipped(shop.flavour)
+    wanted = shipped(shop.source, shop.flavour)
     constraints = shop.packaging / "constraints.txt"
     pins = (*wanted, constraints.read_text("utf-8"))
     if _changed(shop.site, pins):
@@ -146,14 +145,12 @@ def equip(shop: Workshop) -> None:
         _note(shop.site, pins)
 
 
-def shipped(flavour: Flavour) -> list[str]:
+def shipped(source: Path, flavour: Flavour) -> list[str]:
     """Requirements of the program itself, without those of its workshop."""
     import tomllib
 
-    root = Path(__file__).resolve().parents[2]
-    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    project = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))["project"]
     own = [str(r) for r in project["dependencies"]]
-    assert set(own) <= set(requirements())
     return [*own, *(CUDA_LIBRARIES if flavour == "cuda" else ())]
 
 
