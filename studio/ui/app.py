@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -196,6 +197,7 @@ def _join(studio: Studio, window: Window, app: QApplication) -> None:
     engine.unkept.connect(partial(_unkept, studio))
     engine.ended.connect(partial(_noted, studio))
     engine.resumed.connect(partial(_resumed, studio))
+    studio.hub_begun.connect(partial(_mind_downloads, studio, window))
     desktop = DesktopNotices(studio, window)
     desktop.answered.connect(window.to_front)
     # A lane that stands lets the next one warm up: three at once are in each other's way.
@@ -217,9 +219,30 @@ def _after_show(window: Window, single: Single, files: Sequence[Path]) -> None:
     single.listen()
     studio.engine.resume()
     studio.adder.tidy()
+    _go_on_downloading(studio)
     for file in files:
         studio.open_file(file)
     QTimer.singleShot(150, studio, lambda: studio.engine.warm(KINDS[0]))
+
+
+def _mind_downloads(studio: Studio, window: Window) -> None:
+    from studio.ui.arrivals import Arrivals
+
+    Arrivals(studio, window.status)
+
+
+def left_downloading(paths: Paths) -> bool:
+    """Whether the last run ended with downloads that are to go on. Reads the disk."""
+    for file in (paths.data / "downloads").glob("*.json"):
+        with suppress(OSError), file.open("rb") as opened:
+            if b'"state": "waiting"' in opened.read():
+                return True
+    return False
+
+
+def _go_on_downloading(studio: Studio) -> None:
+    if not studio.settings.stay_offline:
+        studio.go_on(partial(left_downloading, studio.paths))
 
 
 def _crashed(studio: Studio) -> None:

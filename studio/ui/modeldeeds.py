@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +13,10 @@ from studio.core.controls import Extra, parse_extras
 from studio.core.errors import StudioError
 from studio.core.family import KINDS
 from studio.core.recipe import Recipe
-from studio.models import InstalledModel
-from studio.ui.studio import Studio
+from studio.models import InstalledModel, families
+from studio.models.remote import Download
+from studio.ui.studio import Handover, Studio
+from studio.ui.widgets.background import Background
 from studio.ui.widgets.itemwords import file_size
 
 Doing = Literal["verify", "move", "updates"]
@@ -185,3 +187,30 @@ class ModelDeeds(QObject):
                 words = str(recipe.values.get(control.name, ""))
                 found |= {ref.model for ref in parse_extras(words)}
         return found
+
+
+def use_from_hub(
+    studio: Studio,
+    work: Background,
+    download: Download,
+    otherwise: Callable[[InstalledModel | None], object],
+) -> None:
+    """Choose a model that came from the hub in its pane, which comes to front.
+
+    `otherwise` gets the model where nothing here runs it, None where it is not there any more.
+    """
+    specs = [spec for kind in KINDS for spec in studio.engine.families(kind)]
+
+    def look() -> InstalledModel | None:
+        found = studio.store.installed()
+        mine = (m for m in found if (m.repo, m.variant) == (download.repo, download.variant))
+        return next(mine, None)
+
+    def take(model: InstalledModel | None) -> None:
+        runs = families(model, specs) if model is not None else []
+        if model is None or not runs:
+            otherwise(model)
+        else:
+            studio.hand(Handover(runs[0].kind, family=runs[0].id, model=model.id))
+
+    work.run(look, take, studio.notices.error)

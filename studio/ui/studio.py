@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,6 +58,8 @@ class Studio(QObject):
     """"create" | "library" | "models" | "settings"."""
     models_wanted = Signal(str, str)
     """"installed" | "discover" | "downloads", and a kind or "": what the models page shows."""
+    models_changed = Signal()
+    """One came or went: from the hub, from a file, or to the trash."""
     hub_begun = Signal()
     """There is a hub to be asked from now on: `hub`."""
     library_changed = Signal()
@@ -87,6 +89,7 @@ class Studio(QObject):
         self._settings = settings
         self._settings_file = settings_file
         self.adder = Adder(engine, store, notices, self)
+        self.adder.added.connect(lambda _model: self.models_changed.emit())
         self._work = Background(self)
         self._unsaved = False
         self._saving = Lock()
@@ -188,6 +191,10 @@ class Studio(QObject):
     def make_again(self, recipe: Recipe) -> str:
         """Queue the recipe as it is; gives the job's id. Raises StudioError as submit does."""
         return self.engine.submit(recipe)
+
+    def go_on(self, asked: Callable[[], bool]) -> None:
+        """Have the hub at work where `asked`, which may wait for the disk, says so."""
+        self._work.run(asked, lambda yes: self.hub.begin() if yes else None, self._refused)
 
     def close(self) -> None:
         """Let go of everything, in the order that loses nothing."""

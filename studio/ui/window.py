@@ -80,6 +80,7 @@ class Window(QMainWindow):
         self.notices = NoticeStrip(studio.notices)
         self.status = StatusLine(studio.engine)
         self.status.queue_wanted.connect(self.toggle_queue)
+        self.status.downloads_wanted.connect(lambda: studio.show_models("downloads"))
         self._lay_out()
         self.queue = QueuePopover(studio.engine, self)
         self.queue.closed.connect(lambda: self.status.queue.setChecked(False))

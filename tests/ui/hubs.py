@@ -206,7 +206,7 @@ def variant(
         layout="genai",
         files=parts,
         fit=Fit(level, said),
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 

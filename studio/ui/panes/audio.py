@@ -44,6 +44,9 @@ class AudioPane(CreatePane):
     def title(self) -> str:
         return self.tr("Sound")
 
+    def more_words(self) -> str:
+        return self.tr("Get another voice or instrument…")
+
     def make_words(self) -> str:
         spec = self.chooser.spec
         speaks = spec is not None and spec.id == SPEECH

@@ -203,8 +203,7 @@ class DiscoverView(QWidget):
         self.page.get.used.connect(self._use)
         self.page.get.chosen.connect(self._follow_page)
         hub.progressed.connect(self._follow)
-        hub.finished.connect(lambda _download: self.look())
-        studio.adder.added.connect(lambda _model: self.look())
+        studio.models_changed.connect(self.look)
         studio.engine.hello.connect(lambda _lane: self.look() if self.isVisible() else None)
         studio.settings_changed.connect(self._settings_changed)
 

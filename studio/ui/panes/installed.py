@@ -71,7 +71,6 @@ class InstalledView(QWidget):
         self._deeds = ModelDeeds(studio, self)
         self._used: dict[str, int] = {}
         self._newer: frozenset[str] = frozenset()
-        self._joined = False
         self.list = ModelList()
         self.details = ModelDetails(studio, self._deeds)
         self._wanted = ""
@@ -81,13 +80,12 @@ class InstalledView(QWidget):
         studio.adder.changed.connect(self._make_room)
         self.list.picked.connect(self._show)
         self.details.page_wanted.connect(self.page_wanted)
-        self._deeds.changed.connect(self.refresh)
+        self._deeds.changed.connect(studio.models_changed)
+        studio.models_changed.connect(self.refresh)
         self._deeds.updates_found.connect(lambda updates: self._take_updates(updates))
         self._deeds.worked.connect(lambda: self.updates.setEnabled(self._deeds.work is None))
         studio.engine.hello.connect(lambda _lane: self.refresh())
         studio.settings_changed.connect(self._show_again)
-        studio.hub_begun.connect(self._join_hub)
-        self._join_hub()
 
     def refresh(self) -> None:
         """Read the folders again."""
@@ -284,12 +282,6 @@ class InstalledView(QWidget):
     def _take_updates(self, updates: Sequence[object]) -> None:
         self._newer = frozenset(str(getattr(update, "model", "")) for update in updates)
         self.refresh()
-
-    def _join_hub(self) -> None:
-        """What comes from the hub is here as soon as it is whole."""
-        if not self._joined and self._studio.hub_at_work is not None:
-            self._joined = True
-            self._studio.hub_at_work.finished.connect(lambda _download: self.refresh())
 
     def _look_for_updates(self) -> None:
         self._deeds.look_for_updates()

@@ -38,8 +38,15 @@ class ModelledPane(PaneFrame):
         self._met: set[str] = set()
         """The families that were chosen before."""
         super().__init__(parent)
+        self.chooser.offer_more(self.more_words())
         self.chooser.chosen.connect(self._model_chosen)
+        self.chooser.more_wanted.connect(lambda: studio.show_models("discover", self.kind))
+        studio.models_changed.connect(self._models_changed)
         studio.engine.hello.connect(self._heard_hello)
+
+    def more_words(self) -> str:
+        """What leads to further models."""
+        return self.tr("Get another model…")
 
     def complain(self, error: StudioError) -> None:
         """Show what failed."""
@@ -111,6 +118,10 @@ class ModelledPane(PaneFrame):
         self.chooser.fill(stock.offers, chosen if first else None)
         self._tell_stock()
         self.learned.emit()
+
+    def _models_changed(self) -> None:
+        if self.ready and self.isVisible():
+            self.learn()
 
     def _heard_hello(self, lane: str) -> None:
         if lane == self.kind:

@@ -21,8 +21,9 @@ from studio.core.family import KINDS
 from studio.models import InstalledModel
 from studio.models.remote import Download, Found
 from studio.ui import theme
+from studio.ui.modeldeeds import use_from_hub
 from studio.ui.panes.installed import InstalledView
-from studio.ui.studio import Handover, Studio
+from studio.ui.studio import Studio
 from studio.ui.widgets.background import Background
 
 ViewName = Literal["installed", "discover", "downloads"]
@@ -179,26 +180,12 @@ class ModelsPane(QWidget):
 
     def _use(self, download: Download) -> None:
         """Choose a model that came from the hub in its pane, which comes to front."""
-        studio = self._studio
-        specs = [spec for kind in KINDS for spec in studio.engine.families(kind)]
 
-        def look() -> InstalledModel | None:
-            found = studio.store.installed()
-            mine = (m for m in found if (m.repo, m.variant) == (download.repo, download.variant))
-            return next(mine, None)
-
-        def take(model: InstalledModel | None) -> None:
-            from studio.models import families
-
-            runs = families(model, specs) if model is not None else []
-            if model is not None and runs:
-                family = runs[0]
-                studio.hand(Handover(family.kind, family=family.id, model=model.id))
-                return
+        def otherwise(model: InstalledModel | None) -> None:
             self.show_view("installed")
             installed = self._views["installed"]
             assert isinstance(installed, InstalledView)
             if model is not None:
                 installed.pick(model.id)
 
-        self._work.run(look, take, studio.notices.error)
+        use_from_hub(self._studio, self._work, download, otherwise)

@@ -40,7 +40,7 @@ from PySide6.QtWidgets import (
 
 from studio.models.remote import Download
 from studio.ui import icons, theme
-from studio.ui.widgets.hubwords import state_words
+from studio.ui.widgets.hubwords import state_words, title_words
 from studio.ui.widgets.lettering import draw_line, face
 
 Index = QModelIndex | QPersistentModelIndex
@@ -253,11 +253,6 @@ class DownloadList(QListView):
         if self._delegate.by_keyboard != on:
             self._delegate.by_keyboard = on
             self.update(self.currentIndex())
-
-
-def title_words(download: Download) -> str:
-    """What is downloaded, with its variant."""
-    return " · ".join(part for part in (download.title, download.variant) if part)
 
 
 def button_places(row: QRect, download: Download) -> dict[Deed, QRect]:

@@ -127,6 +127,11 @@ def amount_words(download: Download) -> str:
     )
 
 
+def title_words(download: Download) -> str:
+    """What is downloaded, with its variant."""
+    return " · ".join(part for part in (download.title, download.variant) if part)
+
+
 def state_words(download: Download) -> str:
     """How a download stands, in one line."""
     amount = amount_words(download)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QStandardItemModel
-from PySide6.QtWidgets import QComboBox, QSizePolicy, QWidget
+from PySide6.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox, QWidget
 
 from studio.core.family import FamilySpec
 from studio.ui import theme
+from studio.ui.icons import icon
 from studio.ui.stock import Offer
 
 
@@ -22,6 +23,8 @@ class ModelChooser(QComboBox):
 
     chosen = Signal()
     """Another model than before, by hand or not."""
+    more_wanted = Signal()
+    """The last line of the list, which leads to models that can be had."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,6 +38,10 @@ class ModelChooser(QComboBox):
         self.setMaximumWidth(200)
         self._offers: tuple[Offer, ...] = ()
         self._shown: tuple[str, str] | None = None
+        self._more = ""
+        self._open = False
+        """The list is open, or was until this moment."""
+        self.setPlaceholderText(self.tr("No model"))
         self.hide()
         self.currentIndexChanged.connect(self._changed)
 
@@ -53,6 +60,30 @@ class ModelChooser(QComboBox):
         """The chosen model's id; empty where there is none."""
         return self._shown[1] if self._shown is not None else ""
 
+    def offer_more(self, words: str) -> None:
+        """End the list with a line of these words."""
+        self._more = words
+
+    def showPopup(self) -> None:
+        self._open = True
+        super().showPopup()
+
+    def hidePopup(self) -> None:
+        super().hidePopup()
+        # What was chosen is told a moment after the list has closed.
+        QTimer.singleShot(0, self, self._closed)
+
+    def sizeHint(self) -> QSize:
+        """As wide as the widest model, not as the line below them."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        metrics = self.fontMetrics()
+        titles = [offer.title for offer in self._offers] or [self.placeholderText()]
+        inside = QSize(max(map(metrics.horizontalAdvance, titles)) + 8, metrics.height())
+        kind = QStyle.ContentsType.CT_ComboBox
+        size = self.style().sizeFromContents(kind, option, inside, self)
+        return QSize(size.width(), super().sizeHint().height())
+
     def fill(self, offers: Sequence[Offer], wanted: tuple[str, str] | None = None) -> None:
         """Offer these. The chosen one stays if it is there; `wanted` (family, model) goes first."""
         before = wanted or self._shown
@@ -65,8 +96,13 @@ class ModelChooser(QComboBox):
                 self._add_heading(QCoreApplication.translate("families", spec.title))
             for offer in of:
                 self.addItem(offer.title, (spec.id, offer.model))
+        if self._more:
+            if offers:
+                self.insertSeparator(self.count())
+            self.addItem(icon("compass", "accent_text"), self._more)
         self.blockSignals(False)
-        self.setVisible(bool(offers))
+        self.setVisible(bool(offers) or bool(self._more))
+        self.updateGeometry()
         view = self.view()
         if view is not None:  # as wide as its longest line, whatever there is room for above
             view.setMinimumWidth(min(420, view.sizeHintForColumn(0) + 32))
@@ -100,12 +136,35 @@ class ModelChooser(QComboBox):
         data = self.itemData(row)  # Qt may give a tuple back as a list
         return (str(data[0]), str(data[1])) if data else None
 
+    def _closed(self) -> None:
+        self._open = False
+
     def _changed(self) -> None:
+        if (
+            self._more
+            and self.currentText() == self._more
+            and self._at(self.currentIndex()) is None
+        ):
+            self._leave_more()
+            return
         now = self._at(self.currentIndex()) if self.currentIndex() >= 0 else None
         if now != self._shown:
             self._shown = now
             self._tell()
             self.chosen.emit()
+
+    def _leave_more(self) -> None:
+        """The line below the models is no model: what was chosen stays. It leads on where it was
+        chosen from the open list; keys and the wheel on the closed one only come by."""
+        self.blockSignals(True)
+        row = -1
+        if self._shown is not None:
+            rows = (row for row in range(self.count()) if self._at(row) == self._shown)
+            row = next(rows, -1)
+        self.setCurrentIndex(row)
+        self.blockSignals(False)
+        if self._open:
+            self.more_wanted.emit()
 
     def _tell(self) -> None:
         offer = self.offer

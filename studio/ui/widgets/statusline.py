@@ -30,6 +30,7 @@ class StatusLine(QWidget):
     """One line; a click on the queue's number opens the queue."""
 
     queue_wanted = Signal()
+    downloads_wanted = Signal()
 
     def __init__(self, engine: Engine, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,17 +52,14 @@ class StatusLine(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(96)
         self._gap = QWidget()
+        self.downloads: QToolButton | None = None
+        """How far downloads are; there once there was one."""
         self.memory = self._label("memory")
-        self.queue = QToolButton()
-        self.queue.setObjectName("queueButton")
-        self.queue.setProperty("kind", "status")
-        self.queue.setIcon(icon("list-ordered", "muted"))
-        self.queue.setIconSize(QSize(14, 14))
-        self.queue.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.queue = self._button("queueButton", "list-ordered")
         self.queue.setCheckable(True)
         self.queue.setToolTip(self.tr("The queue (Ctrl+J)"))
         self.queue.clicked.connect(lambda: self.queue_wanted.emit())
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(theme.PAD, 0, theme.GAP, 0)
         row.setSpacing(theme.GAP)
         row.addWidget(self._chip)
@@ -105,6 +103,21 @@ class StatusLine(QWidget):
         words = self.tr("{n} waiting").format(n=waiting) if waiting else self.tr("Queue")
         self.queue.setText(f" {words}")  # a breath between icon and word
         self.queue.setAccessibleName(words)
+
+    def show_downloads(self, count: int, fraction: float, words: str) -> None:
+        """Say how far `count` downloads are together (0 to 1); none takes no room. `words` say
+        more to whom it interests."""
+        if self.downloads is None:
+            if not count:
+                return
+            self.downloads = self._button("downloads", "download")
+            self.downloads.clicked.connect(lambda: self.downloads_wanted.emit())
+            self._row.insertWidget(self._row.indexOf(self.memory), self.downloads)
+        percent = self.tr("{n} %").format(n=int(100 * fraction))
+        self.downloads.setText(f" {percent}")
+        self.downloads.setVisible(count > 0)
+        self.downloads.setToolTip(words)
+        self.downloads.setAccessibleName(self.tr("Downloads: {percent}").format(percent=percent))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -159,6 +172,15 @@ class StatusLine(QWidget):
         label.setProperty("role", "small")
         label.setTextFormat(Qt.TextFormat.PlainText)
         return label
+
+    def _button(self, name: str, picture: str) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName(name)
+        button.setProperty("kind", "status")
+        button.setIcon(icon(picture, "muted"))
+        button.setIconSize(QSize(14, 14))
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        return button
 
     def _line(self) -> QFrame:
         line = QFrame()
