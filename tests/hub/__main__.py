@@ -4,8 +4,9 @@
     HF_ENDPOINT=http://127.0.0.1:8800 python main.py
 
 It has some sixty repositories that look like well-known ones; `--models FOLDER` adds one for each
-folder of models in FOLDER, as those that the studio comes with. The token that it knows is in
-`tests.hub.catalogue.TOKEN`.
+folder of models in FOLDER, as those that the studio comes with, and `--tiny FOLDER` a tiny model
+for each family that really runs, made in FOLDER the first time. The token that it knows is in
+`tests.hub.catalogue.TOKEN`. It ends with its input; `--stay` keeps it until it is stopped.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
 from pathlib import Path
 
 from tests.hub import catalogue
@@ -31,6 +33,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="of the hub; 0 for any")
     parser.add_argument("--empty", action="store_true", help="with no repositories")
     parser.add_argument("--models", type=Path, help="a folder with folders of models to add")
+    parser.add_argument("--tiny", type=Path, help="a folder for models that really run")
+    parser.add_argument("--stay", action="store_true", help="until it is stopped")
     parser.add_argument("--rate", type=float, default=0, help="bandwidth in MB a second")
     parser.add_argument("--latency", type=float, default=0, help="seconds before each answer")
     parser.add_argument("--buffer", type=int, default=0, help="bytes of the sockets' buffers")
@@ -50,12 +54,17 @@ def main() -> None:
         for folder in sorted(asked.models.iterdir()) if asked.models else ():
             if folder.is_dir():
                 hub.add(Repo.of_folder(f"triptych/{folder.name}", folder))
+        if asked.tiny:
+            from tests.hub import real  # the libraries that models are made with
+
+            for repo in real.repositories(asked.tiny):
+                hub.add(repo)
         seen = [r.id for r in hub.repos if r.private or r.gated]
         hub.user(catalogue.TOKEN, "ann", *seen)
         sys.stdout.write(json.dumps({"endpoint": hub.endpoint, "cdn": hub.cdn}) + "\n")
         sys.stdout.flush()
         try:
-            sys.stdin.read()
+            threading.Event().wait() if asked.stay else sys.stdin.read()
         except KeyboardInterrupt:
             pass
 
