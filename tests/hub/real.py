@@ -33,11 +33,12 @@ DEEP = {"text.chat": "cpu_and_mobile/cpu-int4-rtn-block-32-acc-level-4"}
 def repository(family: str, folder: Path) -> Repo:
     """`tiny/FAMILY`, of the model in `folder`; it is made there if it is not there yet."""
     if not folder.exists():
-        made = folder.with_name(f"{folder.name}-unfinished")
-        if made.exists():  # it was interrupted
-            shutil.rmtree(made)
-        TINY[family].make(made)
-        made.rename(folder)
+        place = folder.with_name(f"{folder.name}-unfinished")
+        if place.exists():  # it was interrupted
+            shutil.rmtree(place)
+        place.mkdir(parents=True)
+        TINY[family].make(place / "made").rename(folder)
+        shutil.rmtree(place)  # with what it was made of
     name = family.replace(".", "-")
     inside = DEEP.get(family, "")
     files: dict[str, Source] = {
