@@ -33,12 +33,12 @@ DEEP = {"text.chat": "cpu_and_mobile/cpu-int4-rtn-block-32-acc-level-4"}
 def repository(family: str, folder: Path) -> Repo:
     """`tiny/FAMILY`, of the model in `folder`; it is made there if it is not there yet."""
     if not folder.exists():
-        place = folder.with_name(f"{folder.name}-unfinished")
-        if place.exists():  # it was interrupted
-            shutil.rmtree(place)
-        place.mkdir(parents=True)
-        TINY[family].make(place / "made").rename(folder)
-        shutil.rmtree(place)  # with what it was made of
+        making = folder.with_name(f"{folder.name}-unfinished")
+        if making.exists():  # it was interrupted
+            shutil.rmtree(making)
+        making.mkdir(parents=True)
+        TINY[family].make(making / "made").rename(folder)
+        shutil.rmtree(making)  # with what it was made of
     name = family.replace(".", "-")
     inside = DEEP.get(family, "")
     files: dict[str, Source] = {
