@@ -9,6 +9,7 @@ from fractions import Fraction
 from studio.core.abc import Tune
 from studio.core.score import Performance, perform
 from studio.engine.audio.accompany import Hit, accompany, melody
+from studio.engine.audio.drums import drum
 from studio.engine.audio.harmony import harmonise
 from studio.engine.audio.instruments import INSTRUMENTS
 from studio.engine.audio.midi import Track, to_midi
@@ -16,7 +17,7 @@ from studio.engine.audio.mixer import Part
 from studio.engine.audio.performer import Clock, moved, octaves, play_chords, play_melody
 from studio.engine.audio.plan import Plan
 
-_CHORDS_LEVEL, _BASS_LEVEL = -3.5, -2.0
+_CHORDS_LEVEL, _BASS_LEVEL, _DRUMS_LEVEL = -3.5, -2.0, -3.0
 """dB against the tune."""
 
 
@@ -56,7 +57,7 @@ def arrange(tune: Tune, plan: Plan, seed: int) -> Arrangement:
     parts = [play_melody(plan.instrument, notes, clock, seed)]
     if plan.accompaniment != "none":
         spans = harmonise(performance)
-        full = plan.accompaniment == "full"
+        full = plan.accompaniment in ("full", "band")
         chords, bass = accompany(performance, spans, 60.0 / tempo.bpm, bass=full)
         for name, role, hits, pan, level in (
             (leader.chords, "Chords", chords, 0.28, _CHORDS_LEVEL),
@@ -67,6 +68,11 @@ def arrange(tune: Tune, plan: Plan, seed: int) -> Arrangement:
                 player = INSTRUMENTS[name]
                 tracks.append(Track(f"{role}: {player.label}", player.program, hits))
                 parts.append(play_chords(name, hits, clock, seed, pan=pan, level=level))
+    if plan.accompaniment == "band":
+        hits = _again(drum(performance, plan.kind, seed), plan.times, performance.length)
+        if hits:
+            tracks.append(Track("Drums", 0, hits, drums=True))
+            parts.append(play_chords("drums", hits, clock, seed, pan=0.1, level=_DRUMS_LEVEL))
     return Arrangement(performance, tuple(tracks), tuple(parts), pickup)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from studio.engine.audio.drums import Drums
 from studio.engine.audio.strings import Strings
 from studio.engine.audio.voices import Voice
 
@@ -15,7 +16,7 @@ class Instrument:
     label: str
     program: int
     """General MIDI program, counted from 0."""
-    model: Strings | Voice
+    model: Strings | Voice | Drums
     low: int
     high: int
     """The MIDI notes it can play; a tune is moved by octaves to lie well in them."""
@@ -270,7 +271,16 @@ INSTRUMENTS: dict[str, Instrument] = {
         level=2.0,
         room=-24.0,
     ),
+    "drums": Instrument(
+        label="Drums",
+        program=0,
+        low=35,
+        high=59,
+        model=Drums(),
+        level=0.0,
+        room=-20.0,
+    ),
 }
 """By the names used in settings and recipes."""
 
-MELODY = tuple(name for name in INSTRUMENTS if name != "bass")
+MELODY = tuple(name for name in INSTRUMENTS if name not in ("bass", "drums"))

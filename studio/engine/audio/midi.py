@@ -10,6 +10,8 @@ from fractions import Fraction
 from studio.core.abc import Key, Metre
 from studio.engine.audio.accompany import Hit
 
+DRUMS = 9
+"""The channel of General MIDI's percussion, counted from 0."""
 TICKS = 480
 """A quarter note."""
 _MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
@@ -24,6 +26,8 @@ class Track:
     name: str
     program: int
     hits: tuple[Hit, ...]
+    drums: bool = False
+    """Whether the pitches are General MIDI's percussion keys."""
 
 
 def to_midi(
@@ -52,8 +56,9 @@ def to_midi(
     head.append(_time_signature(metre, until))
     head.append(mido.MetaMessage("end_of_track", time=0))
     file.tracks.append(head)
-    for channel, track in enumerate(tracks):
-        file.tracks.append(_track(track, channel))
+    melodic = [channel for channel in range(16) if channel != DRUMS]
+    for track in tracks:
+        file.tracks.append(_track(track, DRUMS if track.drums else melodic.pop(0)))
     data = io.BytesIO()
     file.save(file=data)
     return data.getvalue()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.engine.audio import loudness
+from studio.engine.audio.drums import Drums, Kit
 from studio.engine.audio.instruments import INSTRUMENTS, Instrument
 from studio.engine.audio.room import reverb
 from studio.engine.audio.signal import BLOCK, HOP, RATE, Floats, Floats32, Stereo, gain, rise
@@ -71,7 +72,9 @@ class Mixer:
             instrument = INSTRUMENTS[part.instrument]
             place = _Place(instrument, part)
             random = np.random.Generator(np.random.PCG64((seed, number)))
-            if isinstance(instrument.model, Strings):
+            if isinstance(instrument.model, Drums):
+                self._players.append(_Plucker(place, Kit(instrument.model), part.notes))
+            elif isinstance(instrument.model, Strings):
                 made = notes.setdefault(part.instrument, Notes(instrument.model))
                 self._players.append(_Plucker(place, made, part.notes))
             else:
@@ -145,9 +148,9 @@ class _Player:
 
 
 class _Plucker(_Player):
-    """Plays strings: each note is added whole when it begins."""
+    """Plays strings and drums: each note is added whole when it begins."""
 
-    def __init__(self, place: _Place, made: Notes, notes: Sequence[Sounding]) -> None:
+    def __init__(self, place: _Place, made: Notes | Kit, notes: Sequence[Sounding]) -> None:
         self._place, self._made, self._notes = place, made, notes
         self._next = 0
 

@@ -100,7 +100,7 @@ class Plan:
     """How often the whole is played."""
     instrument: str
     accompaniment: str
-    """none, chords or full."""
+    """none, chords, full (chords and bass) or band (with drums)."""
     form: str = ""
     """A key of `shapes.FORMS`; empty leaves it to the tune."""
     start: Tune | None = None

@@ -23,12 +23,12 @@ from studio.core.abc import (
 )
 from studio.core.errors import StudioError
 from studio.core.score import bars
+from studio.engine.audio.midi import DRUMS
 
 MAX_BYTES = 4 << 20
 MAX_NOTES = 5_000
 STEP = Fraction(1, 4)
 """Quarter notes: MIDI notes are written to the nearest sixteenth."""
-DRUMS = 9
 _UNIT = Fraction(1, 2)
 _WRITTEN = {16: "8", 12: "6", 8: "4", 6: "3", 4: "2", 3: "3/2", 2: "", 1: "/"}
 """Lengths in sixteenths that one note can have, and how they are written in eighths."""

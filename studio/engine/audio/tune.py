@@ -112,6 +112,7 @@ SPEC = FamilySpec(
                 Option(value="none", label="None"),
                 Option(value="chords", label="Chords"),
                 Option(value="full", label="Chords and bass"),
+                Option(value="band", label="Chords, bass and drums"),
             ),
         ),
         Choice(

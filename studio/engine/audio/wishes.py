@@ -191,6 +191,7 @@ def _company(text: str, found: list[tuple[int, str]]) -> str:
     for pattern, value in (
         (r"\b(?:solo|unaccompanied|alone|without (?:chords|accompaniment)|no chords)\b", "none"),
         (r"\b(?:without|no) bass\b", "chords"),
+        (r"\b(?:with (?:a |the )?)?(?:drums|drummer|percussion)\b", "band"),
         (r"\bwith (?:chords|accompaniment|a band|bass)\b|\bband\b", "full"),
     ):
         match = re.search(pattern, text)

@@ -15,6 +15,7 @@ from studio.core.score import perform
 from studio.engine.audio import loudness
 from studio.engine.audio.accompany import melody
 from studio.engine.audio.arrange import Arrangement, arrange
+from studio.engine.audio.drums import Drums
 from studio.engine.audio.instruments import INSTRUMENTS, MELODY
 from studio.engine.audio.mixer import TAIL, Mixer, Part, Sounding, peaks, to_wav
 from studio.engine.audio.performer import Clock, octaves
@@ -30,6 +31,7 @@ EACH = pytest.mark.parametrize("name", MELODY)
 def alone(name: str, midi: int, seconds: float = 1.5, velocity: float = 0.75) -> Floats:
     """One long note without room and final level."""
     model = INSTRUMENTS[name].model
+    assert not isinstance(model, Drums)
     if isinstance(model, Strings):
         return Notes(model).touch(midi, velocity, seconds)
     note = Sounding(0.0, seconds, midi, velocity)
