@@ -15,13 +15,18 @@ def downloads_folder(paths: Paths, settings: Settings) -> Path:
     return Path(settings.downloads_folder) if settings.downloads_folder else paths.hub
 
 
+def caches(paths: Paths, settings: Settings) -> list[Path]:
+    """Where downloads go, the hub's own cache, and the further folders of the person."""
+    further = [Path(folder) for folder in settings.model_folders]
+    return [downloads_folder(paths, settings), paths.hub, *further]
+
+
 def open_store(paths: Paths, settings: Settings) -> Store:
     """The models of this installation. Looks at no disk."""
     own = Path(settings.models_folder) if settings.models_folder else paths.models
-    further = [Path(folder) for folder in settings.model_folders]
     return Store(
         [resources() / "models", own],
-        [downloads_folder(paths, settings), paths.hub, *further],
+        caches(paths, settings),
         memory=paths.cache / "models",
         notes=Notes(paths.data / "models.json"),
     )

@@ -136,6 +136,10 @@ class Store:
         self._listed: tuple[InstalledModel, ...] = ()
         self._saved = ""
 
+    def look_in(self, caches: Sequence[Path]) -> None:
+        """Look into these caches from now on, instead of those before."""
+        self.caches = tuple(dict.fromkeys(c for c in caches if c not in self.folders))
+
     @property
     def places(self) -> tuple[Path, ...]:
         """All that is looked at, in the order that counts."""

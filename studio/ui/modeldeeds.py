@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
@@ -15,9 +15,13 @@ from studio.core.family import KINDS
 from studio.core.recipe import Recipe
 from studio.models import InstalledModel, families
 from studio.models.remote import Download
+from studio.ui.notices import NoticeKind
 from studio.ui.studio import Handover, Studio
 from studio.ui.widgets.background import Background
 from studio.ui.widgets.itemwords import file_size
+
+if TYPE_CHECKING:  # what does it is in the courier, and on a worker
+    from studio.models.keep import Report, Undo
 
 Doing = Literal["verify", "move", "updates"]
 
@@ -50,6 +54,7 @@ class ModelDeeds(QObject):
     def __init__(self, studio: Studio, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._studio = studio
+        self._work = Background(self)
         self.work: Work | None = None
         """What takes long just now; one thing at a time."""
 
@@ -57,20 +62,58 @@ class ModelDeeds(QObject):
         """Take a model away; a notice has the way back."""
         self._let_go(model)
 
-        def gone(undo: Any) -> None:
+        def gone(undo: Undo) -> None:
             self.changed.emit()
             self._studio.notices.show(
-                self.tr("“{title}” was removed ({size}).").format(
-                    title=model.title, size=file_size(model.size - model.shared)
+                self.tr("“{title}” was removed.").format(title=model.title),
+                self.tr("Its {size} stay on the disk until you delete it for good.").format(
+                    size=file_size(undo.size)
                 ),
-                self.tr("It can be had back for a while."),
                 kind="info",
-                actions=[(self.tr("Undo"), lambda: self._undo(model, undo.token))],
+                actions=[(self.tr("Undo"), lambda: self.undo(undo))],
             )
 
         self._studio.hub.ask(
             "remove", model.id, self._busy(), then=gone, failed=self._studio.notices.error
         )
+
+    def undo(self, undo: Undo) -> None:
+        """Have back what was removed."""
+
+        def back(_: object) -> None:
+            self.changed.emit()
+            self._studio.notices.show(
+                self.tr("“{title}” is back.").format(title=undo.title), kind="info"
+            )
+
+        self._studio.hub.ask("undo", undo.token, then=back, failed=self._studio.notices.error)
+
+    def look_aside(self, then: Callable[[Sequence[Undo]], object]) -> None:
+        """See what was removed and can be had back."""
+        places = self._studio.store.places[1:]
+
+        def look() -> Sequence[Undo]:
+            from studio.models import keep
+
+            return keep.removed(places)
+
+        self._work.run(look, then, self._studio.notices.error)
+
+    def empty(self) -> None:
+        """Delete for good what was removed."""
+        places = self._studio.store.places[1:]
+
+        def work() -> int:
+            from studio.models import keep
+
+            return keep.empty_trash(places)
+
+        def emptied(freed: int) -> None:
+            self.changed.emit()
+            words = self.tr("{size} are free again.").format(size=file_size(freed))
+            self._studio.notices.show(words, kind="info")
+
+        self._work.run(work, emptied, self._studio.notices.error)
 
     def move(self, model: InstalledModel, place: Path) -> None:
         """Put a model into another folder or onto another disk."""
@@ -89,10 +132,11 @@ class ModelDeeds(QObject):
     def verify(self, model: InstalledModel) -> None:
         """Read every byte of a model again and say whether it is as it should be."""
 
-        def verified(report: Any) -> None:
+        def verified(report: Report) -> None:
             self._over()
             self.changed.emit()
-            self._tell_report(model, report)
+            kind: NoticeKind = "info" if report.good else "error"
+            self._studio.notices.show(report.message, report.hint, kind=kind)
 
         self._begin("verify", model.title, model.id, then=verified)
 
@@ -139,30 +183,6 @@ class ModelDeeds(QObject):
     def _over(self) -> None:
         self.work = None
         self.worked.emit()
-
-    def _undo(self, model: InstalledModel, token: str) -> None:
-        def back(_: object) -> None:
-            self.changed.emit()
-            self._studio.notices.show(
-                self.tr("“{title}” is back.").format(title=model.title), kind="info"
-            )
-
-        self._studio.hub.ask("undo", token, then=back, failed=self._studio.notices.error)
-
-    def _tell_report(self, model: InstalledModel, report: Any) -> None:
-        if report.bad:
-            self._studio.notices.show(
-                self.tr("“{title}” is damaged: {files}.").format(
-                    title=model.title, files=", ".join(list(report.bad)[:3])
-                ),
-                self.tr("Remove it and get it again."),
-            )
-        else:
-            self._studio.notices.show(
-                self.tr("“{title}” is as it should be.").format(title=model.title),
-                self.tr("Every byte was read and compared."),
-                kind="info",
-            )
 
     def _let_go(self, model: InstalledModel) -> None:
         """Have no engine hold the files of a model that nothing is made with just now."""

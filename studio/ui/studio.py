@@ -21,6 +21,7 @@ from studio.core.record import Record
 from studio.core.settings import Settings, SettingsFile
 from studio.library import Library
 from studio.models import Store
+from studio.models.shelves import caches
 from studio.ui.adding import Adder, may_be_model
 from studio.ui.engine import Engine
 from studio.ui.notices import Notices
@@ -144,6 +145,11 @@ class Studio(QObject):
         changed = replace(self._settings, **fields)
         if changed == self._settings:
             return False
+        if (changed.downloads_folder, changed.model_folders) != (
+            self._settings.downloads_folder,
+            self._settings.model_folders,
+        ):
+            self.store.look_in(caches(self.paths, changed))
         self._settings, self._unsaved = changed, True
         return True
 

@@ -25,10 +25,13 @@ from PySide6.QtWidgets import (
 
 from studio.core.paths import resources
 from studio.core.settings import MAX_THREADS
+from studio.models.shelves import downloads_folder
 from studio.ui import theme
 from studio.ui.fields import quiet_wheel
 from studio.ui.studio import Studio
 from studio.ui.widgets.about import About
+from studio.ui.widgets.folderlist import FolderList
+from studio.ui.widgets.networksection import NetworkSection
 from studio.ui.widgets.settingrow import FolderRow, Section, SettingRow
 
 CUDA = "CUDAExecutionProvider"
@@ -77,6 +80,7 @@ class SettingsPane(QWidget):
         for section in (
             self._appearance(),
             self._computing(),
+            self._network(),
             self._folders(),
             self._making(),
             self._about(),
@@ -176,6 +180,10 @@ class SettingsPane(QWidget):
             found.append(("coreml", self.tr("Core ML")))
         return found
 
+    def _network(self) -> QWidget:
+        self.network = NetworkSection(self._studio)
+        return self.network
+
     def _folders(self) -> QWidget:
         section = Section(self.tr("Folders"))
         self.library_folder = FolderRow(
@@ -192,13 +200,32 @@ class SettingsPane(QWidget):
         self.models_folder.chosen.connect(
             lambda path: self._change(models_folder=str(path) if path is not None else "")
         )
+        self.downloads_folder = FolderRow(
+            "downloads-folder",
+            self.tr("Downloads"),
+            self.tr(
+                "Where models from the hub go, in the layout that other programs share. What is "
+                "there already stays where it is."
+            ),
+        )
+        self.downloads_folder.chosen.connect(
+            lambda path: self._change(downloads_folder=str(path) if path is not None else "")
+        )
+        self.model_folders = FolderList()
+        self.model_folders.changed.connect(lambda folders: self._change(model_folders=folders))
         self.log_folder = FolderRow(
             "log-folder",
             self.tr("Log"),
             self.tr("What went wrong, for whoever helps you. It never leaves this computer."),
             fixed=True,
         )
-        for row in (self.library_folder, self.models_folder, self.log_folder):
+        for row in (
+            self.library_folder,
+            self.models_folder,
+            self.downloads_folder,
+            self.model_folders,
+            self.log_folder,
+        ):
             section.add(row)
         return section
 
@@ -283,6 +310,11 @@ class SettingsPane(QWidget):
             settings.models_folder,
             studio.paths.models,
         )
+        self.downloads_folder.show_folder(
+            downloads_folder(studio.paths, settings), own=bool(settings.downloads_folder)
+        )
+        self.model_folders.show_folders(settings.model_folders)
+        self.network.fill()
         self.log_folder.show_folder(studio.paths.logs, own=False)
         changed = settings.language != self._running_language
         self._language_row.set_help(self.tr("Holds from the next start on.") if changed else "")
