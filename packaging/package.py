@@ -36,7 +36,7 @@ def portable(shop: Workshop, home: Path, out: Path) -> Path:
     loose = out / f"{name}.tar"
     archive.tar(share, loose, name, shop.epoch)
     shutil.rmtree(share)
-    return archive.compress(loose)
+    return archive.compress(loose, shop.level)
 
 
 Maker = Callable[[Workshop, Path, Path], Path]
@@ -94,6 +94,7 @@ def main() -> None:
         "--format", action="append", choices=offered, help="only this one; may be said twice"
     )
     parser.add_argument("--version", default="", help="instead of the studio's own, as 1.2rc3")
+    parser.add_argument("--level", type=int, default=12, help="of compression, 1 to 19")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "package")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     parser.add_argument("--twice", action="store_true", help="build twice and compare the bytes")
@@ -102,10 +103,11 @@ def main() -> None:
     formats = args.format or list(USUAL[sys.platform])
     out, store = args.out.resolve(), args.work.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    shop = open_workshop(ROOT, store, flavour, args.version)
+    shop = open_workshop(ROOT, store, flavour, args.version, level=args.level)
     made = make(shop, formats, out)
     if args.twice:
-        same_twice(shop, open_workshop(ROOT, store, flavour, args.version, "two"), formats, out)
+        second = open_workshop(ROOT, store, flavour, args.version, "two", args.level)
+        same_twice(shop, second, formats, out)
     told = [p for p in out.iterdir() if p.is_file() and p.name != "SHA256SUMS"]
     (out / "SHA256SUMS").write_text(archive.checksums(told), "utf-8")
     for path in made:

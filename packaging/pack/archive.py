@@ -24,9 +24,9 @@ def tar(folder: Path, target: Path, name: str, epoch: int) -> None:
             archive.add(path, inside, recursive=False, filter=plain)
 
 
-def compress(path: Path) -> Path:
+def compress(path: Path, level: int) -> Path:
     """The archive packed with zstd, which every desktop opens; the loose one goes."""
-    subprocess.run(["zstd", "-q", "-f", "-19", "--rm", "-T1", str(path)], check=True)
+    subprocess.run(["zstd", "-q", "-f", f"-{level}", "--rm", "-T1", str(path)], check=True)
     return path.with_name(path.name + ".zst")
 
 

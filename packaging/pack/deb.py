@@ -69,9 +69,7 @@ def control(shop: Workshop, depends: list[str], kilobytes: int) -> str:
     return f"{said}Description: {_DESCRIPTION}"
 
 
-def build(
-    shop: Workshop, bundle: Path, out: Path, *, compression: tuple[str, int] = ("xz", 6)
-) -> Path:
+def build(shop: Workshop, bundle: Path, out: Path) -> Path:
     """The package, below `out`. The bundle is linked into it, not copied."""
     tree = shop.work / "deb"
     shutil.rmtree(tree, ignore_errors=True)
@@ -87,9 +85,17 @@ def build(
     (tree / "DEBIAN" / "control").write_text(control(shop, depends, size // 1024), "utf-8")
     (tree / "DEBIAN" / "md5sums").write_text(_md5sums(tree), "utf-8")
     _settle(tree, shop.epoch)
-    kind, level = compression
     target = out / f"{name(shop)}_{debian_version(shop.version)}_{architecture()}.deb"
-    shop.call("dpkg-deb", "--root-owner-group", f"-Z{kind}", f"-z{level}", "--build", tree, target)
+    packing = ("-Zzstd", f"-z{shop.level}")
+    shop.call(
+        "dpkg-deb",
+        "--root-owner-group",
+        *packing,
+        "--build",
+        tree,
+        target,
+        DPKG_DEB_THREADS_MAX="1",
+    )
     shutil.rmtree(tree)
     return target
 

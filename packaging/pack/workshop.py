@@ -49,6 +49,8 @@ class Workshop:
     epoch: int
     """Seconds since 1970 that every file is said to be of."""
     flavour: Flavour
+    level: int = 12
+    """How hard zstd tries; 19 for what is handed out, since it takes ten times as long."""
 
     @property
     def packaging(self) -> Path:
@@ -88,7 +90,7 @@ class Workshop:
 
 
 def open_workshop(
-    root: Path, store: Path, flavour: Flavour, version: str = "", name: str = "one"
+    root: Path, store: Path, flavour: Flavour, version: str = "", name: str = "one", level: int = 12
 ) -> Workshop:
     """Copy the last commit of `root`, stamped with `version` where one is given.
 
@@ -120,7 +122,7 @@ def open_workshop(
             check=True,
         ).stdout
     )
-    return Workshop(store, work, source, version or found[1], int(epoch), flavour)
+    return Workshop(store, work, source, version or found[1], int(epoch), flavour, level)
 
 
 def equip(shop: Workshop) -> None:
