@@ -174,8 +174,8 @@ def drum(performance: Performance, kind: str, seed: int) -> tuple[Hit, ...]:
         if last:
             here = {(0, "kick"): 0.7, (0, "ride"): 0.5}
         for (s, d), velocity in sorted(here.items()):
-            late = groove.late[d][(s + at) % groove.steps]
-            onset = measure.onset + step * s + step * Fraction(max(-0.12, min(0.12, late))) * (s > 0)
+            late = max(-0.12, min(0.12, groove.late[d][(s + at) % groove.steps]))
+            onset = measure.onset + step * (s + (Fraction(late) if s else 0))
             hits.append(
                 Hit(onset.limit_denominator(960), step, (NOTES[d],), min(1.0, velocity * softness))
             )
