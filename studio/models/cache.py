@@ -70,6 +70,8 @@ class Repository:
     """Branches and tags -> commits."""
     unfinished: tuple[str, ...] = ()
     """Names in `blobs` of downloads that have begun."""
+    whole: tuple[str, ...] = ()
+    """Names in `blobs` of those that are done."""
 
     @property
     def id(self) -> str:
@@ -129,9 +131,9 @@ def read(folder: Path) -> Repository:
         found.append(Snapshot(path.name, path, entries, path.stat().st_mtime_ns))
     found.sort(key=lambda s: (s.revision != main, -s.time, s.revision))
     names = [e.name for e in _listed(folder / "blobs")]
-    return Repository(
-        folder, tuple(found), refs, tuple(sorted(n for n in names if n.endswith(UNFINISHED)))
-    )
+    unfinished = tuple(n for n in names if n.endswith(UNFINISHED))
+    whole = tuple(n for n in names if HASH.fullmatch(n))
+    return Repository(folder, tuple(found), refs, unfinished, whole)
 
 
 def payload(blob: Path) -> Path | None:

@@ -27,22 +27,34 @@ def folder_for(model: InstalledModel) -> Path:
     """
     if not model.repo or not model.revision or model.place is None:
         return model.path
-    repository = repository_folder(model.place, model.repo)
-    name = model_id("-".join(p for p in (model.repo.rpartition("/")[2], model.variant) if p))
-    home = repository / OWN / VIEWS / model.revision[:12]
-    scattered = _scattered(model, repository)
+    view = _view(model)
+    scattered = _scattered(model, repository_folder(model.place, model.repo))
     try:
         if not scattered and _alone(model):
-            return _whole(home / name, model.path)
-        return _files(home / name, model, hard=scattered)
+            return _whole(view, model.path)
+        return _files(view, model, hard=scattered)
     except OSError as error:
         if not scattered and _alone(model):
             return model.path  # runs as well, only its name is a hash
         raise StudioError(
             f"“{model.id}” cannot be run: its files lie among others, and links to them cannot be "
-            f"made in {home} ({error.strerror or error}).",
+            f"made in {view.parent} ({error.strerror or error}).",
             "Move the model to a disk that can be written to.",
         ) from error
+
+
+def drop(model: InstalledModel) -> None:
+    """Away with what was made for running this model. Never raises."""
+    view = _view(model)
+    try:
+        if view.is_symlink():
+            view.unlink()
+        elif view.is_dir():
+            shutil.rmtree(view, ignore_errors=True)
+        for folder in (view.parent, view.parent.parent, view.parent.parent.parent):
+            folder.rmdir()
+    except OSError:
+        pass  # there are others
 
 
 def sweep(repository: Path) -> None:
@@ -54,6 +66,14 @@ def sweep(repository: Path) -> None:
                 shutil.rmtree(home, ignore_errors=True)
     except OSError:
         pass
+
+
+def _view(model: InstalledModel) -> Path:
+    """The name under which a model is run."""
+    assert model.place is not None
+    name = model_id("-".join(p for p in (model.repo.rpartition("/")[2], model.variant) if p))
+    home = repository_folder(model.place, model.repo) / OWN / VIEWS
+    return home / model.revision[:12] / name
 
 
 def _alone(model: InstalledModel) -> bool:
