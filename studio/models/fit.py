@@ -139,12 +139,12 @@ def _rank(variant: Variant, machine: Machine) -> tuple[int, int, int, int]:
     """How good a choice is, apart from whether it fits: smaller is better."""
     gpu = machine.gpu_memory > 0 and any(p != _CPU for p in machine.providers)
     limited = 0 if bool(variant.providers) == gpu or variant.layout != "genai" else 1
-    lies = 0 if not variant.add and variant.families else 1
+    chats = 0 if variant.layout == "genai" else 1 if variant.converter == "text.genai" else 2
     voice = 0
     if variant.layout == "piper":
         usual = re.fullmatch(r"(en_US-)?.*", variant.id)
         voice = (0 if usual and usual[1] else 2) + (0 if variant.id.endswith("-medium") else 1)
-    return limited, _precision(variant, gpu=gpu), lies, voice
+    return limited, chats, _precision(variant, gpu=gpu), voice
 
 
 def _precision(variant: Variant, *, gpu: bool) -> int:

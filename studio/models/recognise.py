@@ -353,6 +353,12 @@ def sort(name: str, seen: Look, facts: Mapping[str, str]) -> tuple[str, str, tup
             )
         words = "Language model" if converter == "text.graphs" else "Sound model"
         return _SAID.get(model_type, f"{words} ({model_type})"), converter, ()
+    if model_type == "speecht5":
+        raise refused(
+            name,
+            "it is SpeechT5 as ONNX files, which Triptych does not run",
+            "Look for the same voice as safetensors.",
+        )
     words = _SAID.get(model_type) or f"{model_type or 'ONNX'} model"
     return f"{words} with ONNX files", "", ()
 

@@ -122,7 +122,13 @@ def page(
             if "README.md" in held and held["README.md"].size <= MAX_CARD:
                 card = reader.small("README.md").decode("utf-8", "replace")
             told = layouts.variants(
-                files, reader.small, specs, piece=reader.piece, tags=found.tags, name=found.repo
+                files,
+                reader.small,
+                specs,
+                piece=reader.piece,
+                tags=found.tags,
+                name=found.repo,
+                refused=refused,
             )
     except StudioError as error:
         if not (isinstance(error.__cause__, RefusedError) and found.gated):

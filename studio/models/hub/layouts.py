@@ -27,7 +27,7 @@ from studio.models.headers import (
     parse_safetensors,
 )
 from studio.models.hub import genai
-from studio.models.inspect import INDEXES, WEIGHTS, Look, whole
+from studio.models.inspect import INDEXES, PICKLED, WEIGHTS, Look, whole
 from studio.models.installed import InstalledModel, fits, has, suits, told
 from studio.models.net import HUB
 from studio.models.onnxfile import DamagedError, Graph
@@ -63,8 +63,8 @@ _BITS = {
     "fp32": "32 bits",
 }
 _PRECISION = re.compile(r"(?<![a-z0-9])(int4|uint4|int8|uint8|fp16|bf16|fp32)(?![0-9])")
-_NEEDLESS = ("decoder_model", "decoder_with_past_model")
-"""Graphs that are one graph as well, `decoder_model_merged`, where that is there."""
+_HALVES, _MERGED = ("decoder_model", "decoder_with_past_model"), "decoder_model_merged"
+"""Two graphs, and the one that does the same: where that is there, the engine takes it."""
 _PIPELINES = {"sd15": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
 """What checkpoints in one file become when they are added."""
 
@@ -77,24 +77,43 @@ def variants(
     piece: Piece | None = None,
     tags: Iterable[str] = (),
     name: str = "the model",
+    refused: Iterable[str] = (),
 ) -> tuple[Variant, ...]:
     """The ways to have the model of a repository, those that can be run first.
 
+    There is one at least: without files where nothing can be had, and its problem says why.
     `tags` are the words that the hub says of it; its own card's count alone where they differ in
-    what a family asks, for only the card comes along. Raises what `small` and `piece` raise for
-    reasons of the network; a file that is damaged or absurd becomes a variant's problem.
+    what a family asks, for only the card comes along. `refused` are the names of the files that
+    are never taken. Raises what `small` and `piece` raise for reasons of the network; a file that
+    is damaged or absurd becomes a variant's problem.
     """
     known = {f.path: f for f in files}
     teller = _Teller(known, small, specs, piece, tuple(tags), name)
     found = [teller.tell(part) for part in split(known)[:MAX_VARIANTS]]
-    kept = [v for v in found if v.files]
-    return tuple(sorted(kept, key=lambda v: (bool(v.problem), not v.families)))
+    if not found:
+        return (_nothing([*known, *refused]),)
+    return tuple(sorted(found, key=lambda v: (bool(v.problem), not v.families)))
 
 
 def kind_among(found: Sequence[Variant], specs: Sequence[FamilySpec]) -> Kind | None:
     """What the variants make, by the family that runs the first of them."""
     kinds = {s.id: s.kind for s in specs}
     return next((kinds[i] for v in found for i in v.families if i in kinds), None)
+
+
+def _nothing(names: Sequence[str]) -> Variant:
+    """Why there is nothing to be had in a repository with these files."""
+    suffixes = {PurePosixPath(n).suffix.lower() for n in names}
+    problem, hint = "There is no model in it that Triptych knows.", "Choose another model."
+    if ".gguf" in suffixes:
+        problem = "Its files are GGUF, made for llama.cpp, which Triptych does not run."
+        hint = "Look for the same model as safetensors or ONNX."
+    elif suffixes & PICKLED:
+        problem = "Its weights are pickled, and loading such files would run a stranger's program."
+        hint = "Look for the same model as ONNX or safetensors."
+    return Variant(
+        id="", title="", folder="", layout="", precision="", files=(), problem=problem, hint=hint
+    )
 
 
 @dataclass
@@ -119,7 +138,7 @@ class _Teller:
         files = tuple(self.files[n] for n in names)
         blank = Variant(
             id=part.id,
-            title=part.id or self.name,
+            title=part.id or self.name.rpartition("/")[2],
             folder=part.folder,
             layout=part.layout,
             precision="",
@@ -130,7 +149,8 @@ class _Teller:
             return replace(blank, problem=single.message, hint=single.hint)
         if single is not None and single.sort == "checkpoint":
             return self._checkpoint(blank, part, look, single)
-        whole(look)
+        if not look.problem:
+            whole(look)
         size = sum(f.size for f in files)
         model = told(look, size, self._card_of(), id=model_name(self.name, part.id), source=HUB)
         limited = genai.limits(part.folder, look)
@@ -142,7 +162,7 @@ class _Teller:
             pipeline=look.pipeline,
             role=model.role,
         )
-        found = replace(found, title=_title(found, part, single))
+        found = replace(found, title=_title(found, part, single) or blank.title)
         if model.problem:
             found = replace(found, problem=model.problem, hint=model.hint)
             return self._mended(found, part, look, model)
@@ -159,8 +179,6 @@ class _Teller:
         try:
             converter = sort(self.name, look, model.facts)[1]
         except StudioError as error:
-            if lying:
-                return replace(found, families=lying)
             return self._refused(found, look, model.facts, error)
         built: tuple[str, ...] = ()
         if converter == "text.genai":
@@ -256,16 +274,14 @@ class _Teller:
 
     def _needed(self, part: Part) -> list[str]:
         """The files of a part that are really used."""
-        graphs = {PurePosixPath(n).name.split(".")[0]: n for n in part.files if n.endswith(".onnx")}
-        merged = {s.removeprefix("decoder_model_merged") for s in graphs if "_merged" in s}
-        needless = {f"{stem}{form}" for form in merged for stem in _NEEDLESS} if merged else set()
+        merged = any(PurePosixPath(n).name.startswith(_MERGED) for n in part.files)
         kept = []
         for name in part.files:
             file, place = self.files[name], PurePosixPath(name)
             weights = place.suffix.lower() in WEIGHTS or place.suffix.lower() in (".data", ".pb")
             if not weights and "_data" not in place.name and file.size > SMALL_FILE:
                 continue
-            if place.name.split(".")[0] in needless and (weights or "_data" in place.name):
+            if merged and place.name.startswith(_HALVES) and not place.name.startswith(_MERGED):
                 continue
             kept.append(name)
         return kept
