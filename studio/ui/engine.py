@@ -358,7 +358,7 @@ class Engine(QObject):
                 )
             inputs[name] = found
         spec = self._spec(entry.recipe)
-        found = ready(self._store, spec, entry.recipe, model)
+        brought = ready(self._store, spec, entry.recipe, model)
         if entry.ask is not None:
             folder = entry.ask.begin()
         else:
@@ -366,11 +366,11 @@ class Engine(QObject):
             self._library.jobs.start(entry.id)
         return Job(
             id=entry.id,
-            recipe=found.recipe,
+            recipe=brought.recipe,
             folder=folder,
-            model=found.model,
+            model=brought.model,
             inputs=inputs,
-            extras=found.extras,
+            extras=brought.extras,
             device=self._device(),
             cache=self._cache,
             mark_ai=self._mark_ai(),

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import psutil
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from studio.core.errors import StudioError
 from studio.core.family import KINDS, FamilySpec
-from studio.core.messages import DeviceReport
 from studio.core.paths import Paths
 from studio.core.settings import Settings
 from studio.models.courier import Changed, Courier, Ended, Heard, Reply, Start, Step
+from studio.models.machine import machine_of
 from studio.models.net import HUB
-from studio.models.remote import Download, Machine
+from studio.models.remote import Download, Machine, ModelPage, Variant
 from studio.ui.engine import Engine
 from studio.ui.mailbox import Mailbox
 
@@ -95,6 +94,7 @@ class Hub(QObject):
         self._started = False
         self._closed = False
         self._asked: dict[int, _Asked] = {}
+        self._to_add: dict[tuple[str, str], str] = {}
         self._downloads: tuple[Download, ...] = ()
         # Ten downloads tell of themselves a hundred times a second; nobody reads that fast.
         self._later = QTimer(self, singleShot=True, interval=80)
@@ -179,6 +179,17 @@ class Hub(QObject):
             if same and download.state not in ("done", "cancelled"):
                 return download
         return None
+
+    def get(self, page: ModelPage, variant: Variant, then: Then, failed: Refused) -> None:
+        """Begin to download what a page shows; `then` gets the Download."""
+        self._to_add[page.found.repo, variant.id] = variant.add
+        where = (page.found.repo, variant.id, None, page.revision)
+        self.ask("get", *where, then=then, failed=failed)
+
+    def to_add(self, download: Download) -> str:
+        """What of a download has to be added before it runs, as `Variant.add`; empty where it
+        runs as it lies, or was begun by an earlier run of the program."""
+        return self._to_add.get((download.repo, download.variant), "")
 
     def begin(self) -> None:
         """Have the courier at work, for what a person left running."""
@@ -274,18 +285,3 @@ class Hub(QObject):
             asked = self._asked.pop(number, None)
             if asked is not None and asked.failed is not None:
                 asked.failed(ended.error)
-
-
-def machine_of(report: DeviceReport | None) -> Machine:
-    """This computer, with the device that the engine has found."""
-    memory, cores = psutil.virtual_memory().total, os.cpu_count() or 1
-    if report is None:
-        return Machine(memory=memory, cores=cores)
-    gpu = report.name if report.providers[:1] != ("CPUExecutionProvider",) else ""
-    return Machine(
-        memory=memory,
-        gpu=gpu,
-        gpu_memory=report.memory,
-        providers=report.providers,
-        cores=cores,
-    )

@@ -13,7 +13,7 @@ from studio.core.controls import Extra, parse_extras
 from studio.core.errors import StudioError
 from studio.core.family import KINDS
 from studio.core.recipe import Recipe
-from studio.models import InstalledModel, families
+from studio.models import InstalledModel, Store, families
 from studio.models.remote import Download
 from studio.ui.notices import NoticeKind
 from studio.ui.studio import Handover, Studio
@@ -23,7 +23,7 @@ from studio.ui.widgets.itemwords import file_size
 if TYPE_CHECKING:  # what does it is in the courier, and on a worker
     from studio.models.keep import Report, Undo
 
-Doing = Literal["verify", "move", "updates"]
+Doing = Literal["verify", "repair", "move", "updates"]
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class ModelDeeds(QObject):
             self.changed.emit()
             self._studio.notices.show(
                 self.tr("“{title}” was removed.").format(title=model.title),
-                self.tr("Its {size} stay on the disk until you delete it for good.").format(
+                self.tr("Its {size} are free once you empty the box above the list.").format(
                     size=file_size(undo.size)
                 ),
                 kind="info",
@@ -101,19 +101,13 @@ class ModelDeeds(QObject):
 
     def empty(self) -> None:
         """Delete for good what was removed."""
-        places = self._studio.store.places[1:]
-
-        def work() -> int:
-            from studio.models import keep
-
-            return keep.empty_trash(places)
 
         def emptied(freed: int) -> None:
             self.changed.emit()
             words = self.tr("{size} are free again.").format(size=file_size(freed))
             self._studio.notices.show(words, kind="info")
 
-        self._work.run(work, emptied, self._studio.notices.error)
+        self._studio.hub.ask("empty_trash", then=emptied, failed=self._studio.notices.error)
 
     def move(self, model: InstalledModel, place: Path) -> None:
         """Put a model into another folder or onto another disk."""
@@ -136,9 +130,18 @@ class ModelDeeds(QObject):
             self._over()
             self.changed.emit()
             kind: NoticeKind = "info" if report.good else "error"
-            self._studio.notices.show(report.message, report.hint, kind=kind)
+            mend = (self.tr("Get what is wrong again"), lambda: self._repair(model))
+            actions = [mend] if model.repo and not report.good else []
+            self._studio.notices.show(report.message, report.hint, kind=kind, actions=actions)
 
         self._begin("verify", model.title, model.id, then=verified)
+
+    def _repair(self, model: InstalledModel) -> None:
+        def begun(_: object) -> None:
+            self._over()
+            self._studio.show_models("downloads")
+
+        self._begin("repair", model.title, model.id, then=begun)
 
     def look_for_updates(self) -> None:
         """Ask the hub for newer revisions of all that came from it. Nothing is fetched."""
@@ -209,6 +212,12 @@ class ModelDeeds(QObject):
         return found
 
 
+def installed_from(store: Store, download: Download) -> InstalledModel | None:
+    """The model that a download has become. Reads the disk: for a worker."""
+    wanted = (download.repo, download.variant)
+    return next((m for m in store.installed() if (m.repo, m.variant) == wanted), None)
+
+
 def use_from_hub(
     studio: Studio,
     work: Background,
@@ -222,9 +231,7 @@ def use_from_hub(
     specs = [spec for kind in KINDS for spec in studio.engine.families(kind)]
 
     def look() -> InstalledModel | None:
-        found = studio.store.installed()
-        mine = (m for m in found if (m.repo, m.variant) == (download.repo, download.variant))
-        return next(mine, None)
+        return installed_from(studio.store, download)
 
     def take(model: InstalledModel | None) -> None:
         runs = families(model, specs) if model is not None else []

@@ -26,6 +26,7 @@ from studio.core.licences import may_sell
 from studio.models import InstalledModel, Store
 from studio.models.remote import Download, Found, Machine, ModelPage, Variant
 from studio.ui import theme
+from studio.ui.icons import icon
 from studio.ui.studio import Studio
 from studio.ui.widgets.background import Background
 from studio.ui.widgets.buttons import quiet
@@ -305,9 +306,11 @@ class DiscoverView(QWidget):
         words = self.tr("“{words}”") if sought.words else self.tr("Everything on the hub")
         self.heading.setText(words.format(words=sought.words))
         number = self.locale().toString(self._count)
-        many = self.tr("{n} models that run here, from {host}")
-        one = self.tr("1 model that runs here, from {host}")
-        self.sub.setText((one if self._count == 1 else many).format(n=number, host=self._hub.host))
+        one = self.tr("1 model that may run here, from {host}")
+        many = self.tr("{n} models that may run here, from {host}")
+        more = self.tr("The first {n} models that may run here, from {host}")
+        words = one if self._count == 1 else more if self._more_there else many
+        self.sub.setText(words.format(n=number, host=self._hub.host))
 
     def _search_failed(self, error: StudioError) -> None:
         self._asked = 0
@@ -342,6 +345,7 @@ class DiscoverView(QWidget):
             else self.tr("Everything on {host}").format(host=self._hub.host)
         )
         self.all.setText(" " + words)
+        self.all.setIcon(icon("compass" if on_hub else "globe"))
         self.all.setAccessibleName(words)
         self.all.setVisible(on_hub or not self._hub.offline)
 
@@ -390,15 +394,7 @@ class DiscoverView(QWidget):
         if page is None:
             return
         self.page.get.button.setEnabled(False)
-        self._hub.ask(
-            "get",
-            page.found.repo,
-            variant.id,
-            None,
-            page.revision,
-            then=self._begun,
-            failed=self._not_begun,
-        )
+        self._hub.get(page, variant, self._begun, self._not_begun)
 
     def _begun(self, download: Download) -> None:
         self.page.get.button.setEnabled(True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QStandardPaths, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QResizeEvent, QShowEvent
@@ -32,7 +33,7 @@ from studio.ui.modeldeeds import ModelDeeds
 from studio.ui.studio import Studio
 from studio.ui.widgets.additions import Additions
 from studio.ui.widgets.background import Background
-from studio.ui.widgets.buttons import quiet, tool
+from studio.ui.widgets.buttons import menu_tool, quiet, tool
 from studio.ui.widgets.elided import ElidedLabel
 from studio.ui.widgets.flow import FlowLayout
 from studio.ui.widgets.itembars import Message
@@ -41,9 +42,14 @@ from studio.ui.widgets.modeldetails import ModelDetails
 from studio.ui.widgets.modellist import Entry, ModelList
 from studio.ui.widgets.recipeview import WrapLabel
 
+if TYPE_CHECKING:
+    from studio.models.keep import Undo
+
 LIST_WIDTH = 340
 NARROW = 800
 """Below this width the list stands above what is said of a model."""
+MOST_ASIDE = 12
+"""Removed models that are offered by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +187,12 @@ class InstalledView(QWidget):
             self._look_for_updates,
         )
         self.again = tool("refresh", "refresh-cw", self.tr("Look again"), self.refresh)
+        self.aside, self._aside_menu = menu_tool(
+            "removed-models", "archive-restore", self.tr("Removed models")
+        )
+        self.aside.hide()
         row.addWidget(self._count, 1)
+        row.addWidget(self.aside)
         row.addWidget(self.updates)
         row.addWidget(self.again)
         return row
@@ -250,12 +261,29 @@ class InstalledView(QWidget):
         self._unavailable.setVisible(bool(missing))
         self._unavailable.set_raw("\n".join(f"{u.id}: {u.reason}" for u in missing))
         self.list.show_entries(entries, self._newer)
+        self._deeds.look_aside(self._fill_aside)
         if self._wanted:
             self.list.choose(self._wanted)
             self._wanted = ""
             if self.isVisible():
                 self.list.setFocus(Qt.FocusReason.OtherFocusReason)
         self._show_again()
+
+    def _fill_aside(self, removed: Sequence[Undo]) -> None:
+        """Offer to have back what was removed, or to delete it for good."""
+        menu = self._aside_menu
+        menu.clear()
+        for undo in removed[:MOST_ASIDE]:
+            words = self.tr("Have back “{title}” ({size})")
+            action = menu.addAction(words.format(title=undo.title, size=file_size(undo.size)))
+            action.triggered.connect(lambda _on=False, undo=undo: self._deeds.undo(undo))
+        menu.addSeparator()
+        size = file_size(sum(undo.size for undo in removed))
+        sure = menu.addMenu(self.tr("Delete all of them for good ({size})").format(size=size))
+        action = sure.addAction(self.tr("Yes, this cannot be undone"))
+        action.setObjectName("empty-aside")
+        action.triggered.connect(lambda _on=False: self._deeds.empty())
+        self.aside.setVisible(bool(removed))
 
     def _could_not_read(self, error: StudioError) -> None:
         self.again.setEnabled(True)

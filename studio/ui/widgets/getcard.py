@@ -237,7 +237,9 @@ class GetCard(QFrame):
         else:
             self.fit.say("info", "muted", "")
         named = [self._families.get(family, family) for family in variant.families]
-        words = self.tr("Runs with: {families}").format(families=", ".join(named))
+        words = self.tr("Runs with: {families}.").format(families=", ".join(named))
+        if variant.add:
+            words += " " + self.tr("Once it is here, it is made ready for that.")
         self.runs.say("cpu", "muted", words if named else "")
         self._files.show_rows(
             self.tr("Files ({n})"), [(f.path, file_size(f.size)) for f in variant.files]

@@ -42,7 +42,7 @@ def licence_chip(said: str) -> Chip:
         case "yes":
             return Chip(translate("Hub", "May be sold"), "good", "scale")
         case "conditions":
-            return Chip(translate("Hub", "Sold with conditions"), "muted", "scale")
+            return Chip(translate("Hub", "Sell with conditions"), "muted", "scale")
         case "no":
             return Chip(translate("Hub", "Not to be sold"), "warning", "scale")
         case "ask":

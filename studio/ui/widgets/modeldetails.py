@@ -256,6 +256,7 @@ class ModelDetails(QFrame):
             return
         words = {
             "verify": self.tr("Checking “{title}”"),
+            "repair": self.tr("Looking what is wrong with “{title}”"),
             "move": self.tr("Moving “{title}”"),
             "updates": self.tr("Asking the hub for newer versions"),
         }[work.doing]

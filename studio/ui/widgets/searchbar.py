@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from PySide6.QtCore import QEvent, QSignalBlocker, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -57,6 +57,7 @@ class SearchBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._browse = False
+        self._choosing = False
         self._told = Sought()
         self._pause = QTimer(self, singleShot=True, interval=TYPING_MS)
         self._pause.timeout.connect(self._tell)
@@ -78,9 +79,10 @@ class SearchBar(QWidget):
 
     def choose(self, sought: Sought) -> None:
         """Look for this."""
-        with QSignalBlocker(self.search), QSignalBlocker(self.sort):
-            self.search.setText(sought.words)
-            self.sort.setCurrentIndex(max(0, self.sort.findData(sought.sort)))
+        self._choosing = True  # signals still come, so that the field's own buttons follow
+        self.search.setText(sought.words)
+        self.sort.setCurrentIndex(max(0, self.sort.findData(sought.sort)))
+        self._choosing = False
         for button in self._kinds.buttons():
             button.setChecked(button.property("kind-of-item") == (sought.kind or ""))
         self.sell.setChecked(sought.sell)
@@ -187,6 +189,8 @@ class SearchBar(QWidget):
         return next((kind for kind in KINDS if kind == wanted), None)
 
     def _typed(self, words: str) -> None:
+        if self._choosing:
+            return
         if not words.strip():
             self._browse = False
             self._tell()
@@ -194,6 +198,8 @@ class SearchBar(QWidget):
             self._pause.start()
 
     def _tell(self) -> None:
+        if self._choosing:
+            return
         self._pause.stop()
         sought = self.sought()
         self.sort.setVisible(sought.on_hub)
