@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from pack import licences
-from pack.contents import PACKAGES, STRIPPED, Flavour, left_out
+from pack.contents import PACKAGES as PACKAGES
+from pack.contents import STRIPPED, Flavour, left_out
 from pack.workshop import Workshop, say
 
 NAME = "triptych"

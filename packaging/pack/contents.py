@@ -49,7 +49,7 @@ RULES: tuple[Rule, ...] = (
     Rule(r"^torch/lib/\w*(test|backend_with_compiler|aoti_custom_ops)\w*\.", "tests of PyTorch"),
     Rule(r"^torch/lib/(libshm_windows|.*\.lib$)", "sources and import libraries"),
     Rule(r"(^|/)tests?/", "test suites"),
-    Rule(r"^onnxruntime/(datasets|transformers|tools)/", "examples and tools of ONNX Runtime"),
+    Rule(r"^onnxruntime/(datasets|transformers/models)/", "examples of ONNX Runtime"),
     Rule(r"\.(pyi|pyx|pxd|h|hpp|hxx|cuh|cmake|a|lib|exp|pdb|c|cpp|cc|cu)$", "for programmers"),
     Rule(r"^PySide6/Qt/(libexec|metatypes|modules|qml|resources)/", "tools and QML"),
     Rule(r"^PySide6/Qt/translations/(?!qtbase_)", "words of tools"),

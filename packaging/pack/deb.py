@@ -126,6 +126,19 @@ def desktop(shop: Workshop, usr: Path, bundle: Path) -> None:
     put(drawing, "share/icons/hicolor/scalable/apps/triptych.svg")
 
 
+def depends_of(package: Path) -> list[str]:
+    """What a package that is built depends on."""
+    said = subprocess.run(
+        ["dpkg-deb", "-f", str(package), "Depends"], capture_output=True, text=True, check=True
+    )
+    return said.stdout.strip().split(", ")
+
+
+def first_choices(depends: list[str]) -> list[str]:
+    """Names alone, the last of each choice: what the oldest system that is meant calls it."""
+    return [each.rpartition("|")[2].partition("(")[0].strip() for each in depends]
+
+
 def check(usr: Path) -> None:
     """Ask the desktop's own tools whether they can read it. Raises CalledProcessError."""
     subprocess.run(

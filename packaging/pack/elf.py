@@ -35,6 +35,7 @@ SONAMES: Mapping[str, str] = {
     "libgssapi_krb5.so.2": "libgssapi-krb5-2",
     "libgthread-2.0.so.0": "libglib2.0-0t64 | libglib2.0-0",
     "libm.so.6": "libc6",
+    "libmvec.so.1": "libc6",
     "libpthread.so.0": "libc6",
     "libpulse.so.0": "libpulse0",
     "libresolv.so.2": "libc6",

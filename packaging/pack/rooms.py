@@ -128,18 +128,10 @@ def base(store: Path) -> Path:
     return root
 
 
-def fetch(root: Path, depends: str) -> None:
-    """Have the packages of Debian that a package wants in a root's cache, without installing."""
-    first = [choice.split("|")[-1].split("(")[0].strip() for choice in depends.split(",")]
-    Room(root).run(
-        "apt-get",
-        "install",
-        "-y",
-        "--download-only",
-        "--no-install-recommends",
-        *first,
-        network=True,
-    )
+def fetch(root: Path, names: Sequence[str]) -> None:
+    """Have packages of Debian in a root's cache, with what they want, without installing them."""
+    options = ("-y", "--download-only", "--no-install-recommends")
+    Room(root).run("apt-get", "install", *options, *names, network=True)
 
 
 def copy(root: Path, target: Path, home: str = "/home/maker", display: str = "") -> Room:

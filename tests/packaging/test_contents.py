@@ -14,6 +14,8 @@ NEEDED = (
     "torch/testing/__init__.py",
     "onnxruntime/capi/libonnxruntime.so.1.31.1",
     "onnxruntime/capi/libonnxruntime_providers_shared.so",
+    "onnxruntime/transformers/onnx_utils.py",
+    "onnxruntime/tools/symbolic_shape_infer.py",
     "onnxruntime/quantization/matmul_nbits_quantizer.py",
     "onnxruntime_genai/libonnxruntime-genai.so",
     "onnxruntime_genai/models/builder.py",
