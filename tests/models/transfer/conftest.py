@@ -11,6 +11,16 @@ from tests.hub import Hub
 from tests.models.transfer.world import Program
 
 
+@pytest.fixture(autouse=True)
+def online(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makers of tiny models keep their libraries off the network for the rest of the process."""
+    from huggingface_hub import constants
+
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_SYMLINKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     with Hub() as running:

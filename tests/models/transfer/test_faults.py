@@ -9,10 +9,11 @@ import pytest
 
 from studio.core.errors import StudioError
 from tests.hub import Hub, Noise
+from tests.hub.content import Source
 from tests.models.transfer.world import QUICK, Program, plan_of
 
 SIZE = 3_000_000
-FILES = {"config.json": '{"model_type": "tiny"}', "model.onnx": Noise(SIZE, 7)}
+FILES: dict[str, Source] = {"config.json": '{"model_type": "tiny"}', "model.onnx": Noise(SIZE, 7)}
 
 PASSING: dict[str, dict[str, Any]] = {
     "cut": {"kind": "cut", "after": 1_000_000, "times": 2},

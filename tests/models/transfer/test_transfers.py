@@ -280,7 +280,7 @@ def test_names_that_lead_out_are_refused(hub: Hub, program: Program, path: str) 
                 revision=plan.revision,
                 files=(*plan.files, evil),
                 cache=program.cache,
-            )  # fmt: skip
+            )
         )
     assert not program.transfers.all()
     assert not program.cache.exists()
