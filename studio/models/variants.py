@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from studio.models.inspect import PICKLED
+from studio.models.inspect import OPTIONAL_PARTS, PICKLED
 
 WHOLE = "onnx"
 """The variant of the ONNX files that say no precision."""
@@ -144,13 +144,29 @@ def _models(home: PurePosixPath, files: Sequence[PurePosixPath]) -> Iterator[Par
 def _pipelines(
     home: PurePosixPath, files: Sequence[PurePosixPath], rest: Sequence[PurePosixPath]
 ) -> Iterator[Part]:
-    """A pipeline of diffusers; a checkpoint of the same model in one file beside it stays."""
+    """A pipeline of diffusers; a checkpoint of the same model in one file beside it stays.
+
+    Where only some of its parts are graphs, those in safetensors go with them.
+    """
     parts = [f for f in files if f.parent != home]
-    yield from _weights(home, parts, rest, "diffusers")
+    weights = [f for f in parts if f.suffix == ".safetensors"]
     graphs = [f for f in parts if f.suffix == ".onnx"]
+    drawn = {_component(f, home) for f in graphs}
+    held = {_component(f, home) for f in weights}
+    if drawn <= held:
+        yield from _weights(home, parts, rest, "diffusers")
     if graphs:
-        held = [*graphs, *(f for f in parts if _data(f, files))]
-        yield _part(_slug(home, WHOLE), home, "diffusers", "", [*rest, *held])
+        formed = {form for _, form in map(_form_of, weights)}
+        plain = [f for f in weights if not _form_of(f)[1] or "" not in formed]
+        others = [f for f in plain if _component(f, home) not in drawn | OPTIONAL_PARTS]
+        graphs += [*others, *(f for f in parts if _data(f, files))]
+        yield _part(_slug(home, WHOLE), home, "diffusers", "", [*rest, *graphs])
+
+
+def _component(file: PurePosixPath, home: PurePosixPath) -> str:
+    """Which part of a pipeline a file belongs to; graphs have an autoencoder in two halves."""
+    name = file.relative_to(home).parts[0]
+    return name.removesuffix("_decoder").removesuffix("_encoder") if "vae" in name else name
 
 
 def _weights(
