@@ -25,7 +25,9 @@ LEFT_OUT = (
     "venv",
     # Of a terminal, and of networks of the nineties: each brings libraries of its own.
     "_curses",
+    "_crypt",
     "_curses_panel",
+    "crypt",
     "curses",
     "nis",
     "ossaudiodev",
