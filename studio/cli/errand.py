@@ -67,13 +67,21 @@ class Lane:
         self.hello: Hello
 
     def __enter__(self) -> Lane:
-        self._supervisor.start()
+        self.begin()
         try:
-            self.hello = self._wait_for(Hello)
+            self.stand()
         except BaseException:
             self._supervisor.stop()
             raise
         return self
+
+    def begin(self) -> None:
+        """Start the engine, and do not wait for it."""
+        self._supervisor.start()
+
+    def stand(self) -> None:
+        """Wait until it stands. Raises StudioError where it does not."""
+        self.hello = self._wait_for(Hello)
 
     def __exit__(
         self,
@@ -171,6 +179,12 @@ def new_job(
 
 @contextlib.contextmanager
 def lanes(kinds: tuple[Kind, ...]) -> Iterator[tuple[Lane, ...]]:
-    """Several lanes, all of them ended at the end."""
+    """Several lanes, begun together, all of them ended at the end."""
+    made = tuple(Lane(kind) for kind in kinds)
     with contextlib.ExitStack() as stack:
-        yield tuple(stack.enter_context(Lane(kind)) for kind in kinds)
+        for lane in made:
+            stack.push(lane)
+            lane.begin()
+        for lane in made:
+            lane.stand()
+        yield made

@@ -16,10 +16,12 @@ from studio.cli.adding import add_path
 from studio.cli.commands import House, model_words
 from studio.cli.errand import PausedError, lanes
 from studio.cli.progress import Bytes
+from studio.cli.words import size
 from studio.core.errors import StudioError
 from studio.core.family import KINDS
 from studio.core.licences import licence
 from studio.core.settings import SettingsFile
+from studio.models.keep import Report
 from studio.models.machine import machine_of
 from studio.models.manager import Manager
 from studio.models.remote import Download, Found, ModelPage, Variant
@@ -59,6 +61,27 @@ def add_commands(models: argparse.ArgumentParser) -> list[argparse.ArgumentParse
     held.add_argument("--kind", choices=KINDS, help="only those that make this")
     held.set_defaults(call=listed)
 
+    check = sub.add_parser("verify", help="compare all bytes of a model with what they should be")
+    check.add_argument("model", nargs="?", default="", metavar="MODEL", help="else all of the hub")
+    check.add_argument("--repair", action="store_true", help="download anew what is broken")
+    check.set_defaults(call=verify)
+
+    drop = sub.add_parser("remove", help="take a model away; it can be had back")
+    drop.add_argument("model", metavar="MODEL")
+    drop.add_argument("--yes", action="store_true", help="do not ask")
+    drop.set_defaults(call=remove)
+
+    back = sub.add_parser("undo", help="have back what was removed")
+    back.add_argument("token", nargs="?", default="", metavar="ID", help="else the last one")
+    back.set_defaults(call=undo)
+
+    away = sub.add_parser("move", help="put a model into another folder or onto another disk")
+    away.add_argument("model", metavar="MODEL")
+    away.add_argument("folder", metavar="FOLDER")
+    away.set_defaults(call=move)
+    name = sub.add_parser("sign-in", help="keep a token of the hub, typed or on standard input")
+    name.set_defaults(call=sign_in)
+    sub.add_parser("sign-out", help="forget the token").set_defaults(call=sign_out)
     return list(sub.choices.values())
 
 
@@ -100,18 +123,14 @@ def get(args: argparse.Namespace) -> dict[str, Any]:
         )
     news: queue.SimpleQueue[Download] = queue.SimpleQueue()
     house = House()
-    place = _place(house, args.to) if args.to else None
+    place = _folder(args.to) if args.to else None
     with _manager(equipped=True, repo=repo, house=house, told=news) as manager:
         page = manager.page(repo, args.revision)
         download = manager.get(repo, variant or args.variant, place, args.revision)
         chosen = next(v for v in page.variants if v.id == download.variant)
-        with Bytes(download.title) as bar:
-            try:
-                download = _followed(manager, download, news, bar)
-            except KeyboardInterrupt:
-                manager.pause(download.id)
-                raise PausedError("Paused. The same command goes on with it.") from None
-        manager.forget(download.id)
+        download = _waited(manager, download, news)
+    if place is not None:
+        _look_into(house, place)
     installed = house.store.find(download.model)
     if installed is None:
         raise StudioError(
@@ -143,6 +162,127 @@ def listed(args: argparse.Namespace) -> dict[str, Any]:
     return {"models": [m for m in found if kind in (None, m["kind"])]}
 
 
+def verify(args: argparse.Namespace) -> dict[str, Any]:
+    """`models verify [MODEL]`: read every byte again. Without a name, all that is from the hub."""
+    started = time.monotonic()
+    house = House()
+    if args.model:
+        names = [args.model]
+    else:
+        names = [m.id for m in house.store.installed() if m.repo and not m.away]
+    reports = []
+    with _manager(house=house) as manager:
+        for name in names:
+            with Bytes(name) as bar:
+                reports.append(manager.verify(name, told=bar.at))
+    wrong = [r for r in reports if not r.good]
+    repaired = [_repaired(r.model.id) for r in wrong] if args.repair else []
+    return {
+        "verified": [_report_words(r) for r in reports],
+        "whole": not wrong,
+        "repaired": repaired,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def remove(args: argparse.Namespace) -> dict[str, Any]:
+    """`models remove MODEL`: away, until it is undone or the trash is emptied."""
+    with _manager() as manager:
+        model = manager.installed(args.model)
+        if not args.yes and not _agreed(f"Remove “{model.id}” ({size(model.size)})?"):
+            return {"removed": None, "undo": None, "bytes": 0}
+        done = manager.remove(model.id)
+    return {"removed": done.model, "undo": done.token, "bytes": done.size}
+
+
+def undo(args: argparse.Namespace) -> dict[str, Any]:
+    """`models undo [ID]`: have back what was removed, the last one where none is named."""
+    with _manager() as manager:
+        token = args.token
+        if not token:
+            latest = manager.removed()[:1]
+            if not latest:
+                raise StudioError(
+                    "There is nothing to have back.",
+                    "What was removed stays for thirty days, unless its trash is emptied.",
+                )
+            token = latest[0].token
+        return {"restored": manager.undo(token)}
+
+
+def move(args: argparse.Namespace) -> dict[str, Any]:
+    """`models move MODEL FOLDER`: to another folder or disk; here until it is there."""
+    house = House()
+    with _manager(house=house) as manager:
+        model = manager.installed(args.model)
+        place = _folder(args.folder)
+        with Bytes(model.title) as bar:
+            manager.move(model.id, place, told=bar.at)
+        _look_into(house, place)
+    found = house.store.find(model.id)
+    return {"moved": model.id, "path": str(found.path if found else place)}
+
+
+def sign_in(args: argparse.Namespace) -> dict[str, Any]:
+    """`models sign-in`: the token is asked for, never taken from the command line."""
+    with _manager() as manager:
+        manager.net.check()
+        if sys.stdin.isatty():
+            from getpass import getpass
+
+            token = getpass("Token: ", sys.stderr)
+        else:
+            token = sys.stdin.readline()
+        account = manager.sign_in(token)
+    if account.source == "run":
+        raise StudioError(
+            f"The token is good, but cannot be kept. {account.note}".split(" You stay")[0],
+            "Give it with HF_TOKEN in the environment.",
+        )
+    return {"signed_in": account.name}
+
+
+def sign_out(args: argparse.Namespace) -> dict[str, Any]:
+    """`models sign-out`: the token is forgotten, in the keyring as well."""
+    with _manager() as manager:
+        manager.sign_out()
+    return {"signed_in": None}
+
+
+def _repaired(model: str) -> str:
+    """Download anew what of a model is broken; gives its name."""
+    news: queue.SimpleQueue[Download] = queue.SimpleQueue()
+    with _manager(equipped=True, told=news) as manager:
+        download = manager.repair(model)
+        if download is not None:
+            _waited(manager, download, news)
+    return model
+
+
+def _report_words(report: Report) -> dict[str, Any]:
+    wrong = [f for f in report.files if f.state in ("broken", "missing")]
+    return {
+        "model": report.model.id,
+        "whole": report.good,
+        "words": report.message,
+        "hint": report.hint,
+        "files": len(report.files),
+        "wrong": {f.name: f.message for f in wrong},
+    }
+
+
+def _agreed(question: str) -> bool:
+    """What the person at the terminal says. Raises StudioError where there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise StudioError(
+            "Whether to remove this has to be asked, and there is nobody to ask.",
+            "Add --yes; `triptych models undo` has it back.",
+        )
+    print(f"{question} It can be had back with `models undo`. [y/N] ", end="", file=sys.stderr)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 @contextlib.contextmanager
 def _manager(
     *,
@@ -168,20 +308,25 @@ def _manager(
         manager.close()
 
 
-def _followed(
-    manager: Manager, download: Download, news: queue.SimpleQueue[Download], bar: Bytes
-) -> Download:
-    """Wait until a download is over. Raises StudioError where it did not go well."""
-    bar.hear(download)
-    while download.state not in ENDED:
+def _waited(manager: Manager, download: Download, news: queue.SimpleQueue[Download]) -> Download:
+    """Show a download until it is done. Raises StudioError where it does not go well, and
+    PausedError on Ctrl+C."""
+    with Bytes(download.title) as bar:
+        bar.hear(download)
         try:
-            heard = news.get(timeout=LOOK)
-        except queue.Empty:
-            heard = next((d for d in manager.downloads() if d.id == download.id), download)
-        if heard.id == download.id:
-            download = heard
-            bar.hear(download)
+            while download.state not in ENDED:
+                try:
+                    heard = news.get(timeout=LOOK)
+                except queue.Empty:
+                    heard = next((d for d in manager.downloads() if d.id == download.id), download)
+                if heard.id == download.id:
+                    download = heard
+                    bar.hear(download)
+        except KeyboardInterrupt:
+            manager.pause(download.id)
+            raise PausedError("Paused. The same command goes on with it.") from None
     if download.state == "done":
+        manager.forget(download.id)
         return download
     if download.state == "failed":
         raise StudioError(download.message, download.hint)
@@ -190,19 +335,23 @@ def _followed(
     )
 
 
-def _place(house: House, text: str) -> Path:
-    """The folder that is meant, which is looked into for models from now on."""
+def _folder(text: str) -> Path:
+    """The folder that is meant. Raises StudioError where it is something else."""
     folder = Path(text).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
         raise StudioError(f"“{folder}” is no folder.", "Name a folder; it need not be there yet.")
+    return folder
+
+
+def _look_into(house: House, folder: Path) -> None:
+    """Look for models in a folder as well, from now on."""
     if folder in house.store.places:
-        return folder
+        return
     file = SettingsFile(house.paths.settings_file)
     settings = file.load().settings
     house.use(replace(settings, model_folders=(*settings.model_folders, str(folder))))
     file.save(house.settings)
     print(f"Triptych looks for models in {folder} from now on.", file=sys.stderr)
-    return folder
 
 
 def _found_words(found: Found) -> dict[str, Any]:

@@ -82,18 +82,22 @@ class Bytes:
             self._bar.close()
 
     def hear(self, download: Download) -> None:
-        """Show this."""
-        if self._bar is not None:
-            self._bar.total = download.total
-            self._bar.set_postfix_str(download.message or download.state, refresh=False)
-            self._bar.update(max(0, download.done - self._bar.n))
-            return
-        said = download.message or f"{download.state}…"
-        if said != self._said and download.state not in ("failed", "done"):
-            sys.stderr.write(f"{said}\n")
-        percent = 100 * download.done // download.total if download.total else 0
-        if download.state == "running" and percent >= self._percent + self.STEP:
-            self._percent = percent - percent % self.STEP
-            sys.stderr.write(f"{self._percent} % of {size(download.total)}…\n")
+        """Show how a download stands."""
+        said = download.message or download.state
+        if said != self._said and self._bar is None and download.state not in ("failed", "done"):
+            sys.stderr.write(f"{said.rstrip('.')}…\n")
         self._said = said
-        sys.stderr.flush()
+        self.at(download.done, download.total)
+
+    def at(self, done: int, total: int) -> None:
+        """So many bytes are done, of so many in all."""
+        if self._bar is not None:
+            self._bar.total = total
+            self._bar.set_postfix_str(self._said, refresh=False)
+            self._bar.update(done - self._bar.n)
+            return
+        percent = 100 * done // total if total else 0
+        if percent >= self._percent + self.STEP:
+            self._percent = percent - percent % self.STEP
+            sys.stderr.write(f"{self._percent} % of {size(total)}…\n")
+            sys.stderr.flush()

@@ -31,6 +31,20 @@ def in_words(answer: Mapping[str, Any]) -> str:
         return _page(answer["page"])
     if "seconds" in answer and "repo" in answer:
         return f"Installed: {answer['model']}\n{answer['path']}"
+    if "verified" in answer:
+        lines = [line for r in answer["verified"] for line in (r["words"], r["hint"]) if line]
+        lines += [f"Downloaded anew: {name}" for name in answer["repaired"]]
+        return "\n".join(lines) or "There is nothing from the hub to verify."
+    if "undo" in answer:
+        if answer["removed"] is None:
+            return "Nothing was removed."
+        return f"Removed: {answer['removed']}\nTo have it back: triptych models undo"
+    for name, told in (("restored", "It is back"), ("moved", "Moved")):
+        if name in answer:
+            return f"{told}: {answer[name]}" + (f"\n{answer['path']}" if "path" in answer else "")
+    if "signed_in" in answer:
+        name = answer["signed_in"]
+        return "Signed out." if name is None else f"Signed in as {name}."
     return "\n".join(_lines(answer, 0))
 
 

@@ -194,25 +194,33 @@ class Courier:
             if self._closed:
                 self._up = False
                 return
-            lost, self._open = tuple(self._open), {}
-            if not expected:
-                now = time.monotonic()
-                self._deaths = [t for t in self._deaths if now - t < MOURNING] + [now]
+            now = time.monotonic()
+            if expected:
+                # What was asked is asked again of the next; a token was meant for one server.
+                lost = tuple(a.id for a in self._open.values() if a.action == "sign_in")
+            else:
                 log.warning("the courier ended with exit code %s", died.exit_code)
+                self._deaths = [t for t in self._deaths if now - t < MOURNING] + [now]
+                lost = tuple(self._open)
+            for number in lost:
+                del self._open[number]
             gave_up = len(self._deaths) >= CRASHES
             if gave_up:
                 self._deaths.clear()
                 self._up = False
             else:
                 wait = 0.0 if expected else BACKOFF[len(self._deaths) - 1]
-                self._again = threading.Timer(wait, self._hand.submit, (self._spawn,))
+                self._again = threading.Timer(wait, self._spawn_later)
                 self._again.daemon = True
                 self._again.start()
-        if expected and not lost:
-            return
-        if gave_up:
-            hint = "Close other programs and ask again; what was fetched is kept."
-        else:
+        if lost or not expected:
             hint = "Ask again; downloads go on by themselves."
-        error = StudioError("The part of Triptych that speaks with the hub has stopped.", hint)
-        self._hear(Ended(error, lost, gave_up))
+            if gave_up:
+                hint = "Close other programs and ask again; what was fetched is kept."
+            error = StudioError("The part of Triptych that speaks with the hub has stopped.", hint)
+            self._hear(Ended(error, lost, gave_up))
+
+    def _spawn_later(self) -> None:  # on the timer's thread
+        with self._lock:
+            if not self._closed:
+                self._hand.submit(self._spawn)

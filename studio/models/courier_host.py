@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 ACTIONS = frozenset(
     [
         "search", "page", "catalogue", "recommended", "get", "pause", "resume", "cancel", "forget",
-        "downloads", "verify", "remove", "undo", "move", "updates", "sign_in", "sign_out",
-        "signed_in", "who",
+        "downloads", "verify", "repair", "remove", "removed", "undo", "empty_trash", "move",
+        "updates", "sign_in", "sign_out", "signed_in", "who",
     ]
 )  # fmt: skip
 """What may be asked for."""
-LONG = frozenset(["verify", "move", "updates"])
+LONG = frozenset(["verify", "repair", "move", "updates"])
 """Actions that tell how far they are, and can be given up."""
 AT_ONCE = 8
 PACE = 0.1
@@ -86,6 +86,7 @@ class Host:
             return
         threading.Thread(target=self._tell, name="downloads", daemon=True).start()
         self._hands.submit(self._go_on)
+        self._hands.submit(self._tidy)
         try:
             while not isinstance(order := self._conn.recv(), Close):
                 self._hear(order, manager)
@@ -167,6 +168,13 @@ class Host:
         except Exception:
             log.exception("downloads could not go on")
         self._news.set()
+
+    def _tidy(self) -> None:
+        assert self._manager is not None
+        try:
+            self._manager.tidy()
+        except Exception:
+            log.exception("what was left of earlier could not be tidied up")
 
     def _told(self, download: Download) -> None:
         self._news.set()

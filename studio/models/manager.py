@@ -17,34 +17,25 @@ from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
 from studio.core.paths import Paths
 from studio.core.settings import Settings
+from studio.models import keep
+from studio.models.keep import Report, Undo
 from studio.models.machine import machine_of
 from studio.models.net import Net, checked_endpoint, is_repo
 from studio.models.remote import Account, Download, Found, Machine, ModelPage, Update, Variant
-from studio.models.shelves import downloads_folder
+from studio.models.shelves import downloads_folder, open_store
 from studio.models.store import InstalledModel, Store
 from studio.models.token import Tokens
 from studio.models.variants import model_name
+from studio.models.verify import Told, go_on, nothing
 
 if TYPE_CHECKING:
     from studio.models.hub.client import Query
-    from studio.models.keep import Report, Undo
     from studio.models.transfer import Transfers
 
-Told = Callable[[int, int], None]
-"""How far something is: bytes done, bytes in all."""
 PAGES = 20
 """So many pages are remembered, so that what is got is what was shown."""
 OPEN = ("waiting", "starting", "running", "verifying")
 """States of a download that goes on by itself."""
-
-
-def nothing(done: int, total: int) -> None:
-    """Nobody wants to know how far it is."""
-
-
-def go_on() -> bool:
-    """Nobody cancels: gives False."""
-    return False
 
 
 class Manager:
@@ -204,21 +195,48 @@ class Manager:
         self, model: str, *, told: Told = nothing, cancelled: Callable[[], bool] = go_on
     ) -> Report:
         """Read all files of a model again and compare them with what they should be."""
-        from studio.models import keep
-
         return keep.verify(self.installed(model), told, cancelled)
 
-    def remove(self, model: str, busy: Collection[str] = ()) -> Undo:
-        """Take a model away so that it can be had back; `busy` are those that jobs use now."""
-        from studio.models import keep
+    def repair(
+        self, model: str, *, told: Told = nothing, cancelled: Callable[[], bool] = go_on
+    ) -> Download | None:
+        """Look what of a model is broken or missing, and begin to download that alone.
 
-        return keep.remove(self.installed(model), busy=lambda id: id in busy)
+        None where nothing is wrong. What is broken lies aside until the trash is emptied.
+        """
+        report = self.verify(model, told=told, cancelled=cancelled)
+        if report.good:
+            return None
+        found = report.model
+        if not found.repo:
+            raise StudioError(report.message, report.hint)
+        self.net.check()
+        # What the hub says of it is asked for first: without it nothing may be put aside.
+        self.page(found.repo, found.revision)
+        if any(f.state == "broken" and f.blob for f in report.files):
+            keep.set_aside(report)
+        return self.get(found.repo, found.variant, found.place, found.revision)
 
-    def undo(self, token: str) -> None:
-        """Have back what `remove` took away."""
-        from studio.models import keep
+    def remove(self, model: str, busy: Collection[str] = (), revision: str = "") -> Undo:
+        """Take a model away so that it can be had back, or one of its revisions alone.
 
-        keep.undo(token)
+        `busy` are the models that jobs use now; they stay. So does what is being downloaded.
+        """
+        found = self.installed(model)
+        self._check_idle(found, "removed")
+        return keep.remove(found, busy=lambda id: id in busy, revision=revision)
+
+    def removed(self) -> tuple[Undo, ...]:
+        """What can be had back, the latest first."""
+        return tuple(keep.removed(self.store.places))
+
+    def undo(self, token: str) -> str:
+        """Have back what `remove` took away; gives the model's name."""
+        return keep.undo(token)
+
+    def empty_trash(self) -> int:
+        """Delete for good what was removed; gives the bytes that were freed."""
+        return keep.empty_trash(self.store.places)
 
     def move(
         self,
@@ -230,9 +248,15 @@ class Manager:
         cancelled: Callable[[], bool] = go_on,
     ) -> None:
         """Put a model into another folder or onto another disk."""
-        from studio.models import keep
+        found = self.installed(model)
+        self._check_idle(found, "moved")
+        keep.move(found, place, told, cancelled, busy=lambda id: id in busy)
 
-        keep.move(self.installed(model), place, told, cancelled, busy=lambda id: id in busy)
+    def tidy(self) -> None:
+        """Put right what a program that died has left, and empty the trash of what is old."""
+        places = self.store.places
+        keep.recover(places)
+        keep.empty_trash(places, days=keep.DAYS)
 
     def updates(
         self, *, told: Told = nothing, cancelled: Callable[[], bool] = go_on
@@ -266,7 +290,7 @@ class Manager:
         if found is None:
             raise StudioError(
                 f"There is no model called “{model[:200]}” on this computer.",
-                "See which there are: triptych models list",
+                "Look at the list of models again.",
             )
         return found
 
@@ -302,7 +326,7 @@ class Manager:
     # The whole
 
     def apply(self) -> None:
-        """The settings have changed: leave the network, or come back to it.
+        """The settings have changed: leave the network or come back to it, look elsewhere.
 
         Raises StudioError where another endpoint was chosen: a manager is for one.
         """
@@ -312,6 +336,9 @@ class Manager:
                 "Another model server was chosen while this one was in use.",
                 "Start Triptych again.",
             )
+        shelves = open_store(self.paths, settings)
+        if shelves.places != self.store.places:
+            self.store = shelves
         if self._transfers is None:
             return
         if settings.stay_offline:
@@ -359,6 +386,15 @@ class Manager:
             return download
         return replace(download, model=model_name(download.repo, download.variant))
 
+    def _check_idle(self, model: InstalledModel, what: str) -> None:
+        """Raises StudioError where files of a model are just coming in."""
+        for download in self.downloads():
+            if download.repo == model.repo and download.state in OPEN:
+                raise StudioError(
+                    f"“{model.title}” cannot be {what} while it is being downloaded.",
+                    "Wait for the download, or pause it.",
+                )
+
     @staticmethod
     def _check_repo(repo: str) -> None:
         if not is_repo(repo):
@@ -373,7 +409,7 @@ def _variant(page: ModelPage, wanted: str) -> Variant:
     if not page.variants:
         raise StudioError(
             f"Triptych cannot run anything that is in “{page.found.repo}”.",
-            "Choose another model; `models search` shows those that run.",
+            "Choose another model: a search shows only those that run.",
         )
     name = wanted or page.best
     for variant in page.variants:

@@ -31,20 +31,28 @@ class Said:
 
 
 def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "TRIPTYCH_HOME": str(home), "PYTHONIOENCODING": "ascii"}
+    theirs = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING_FACE_"))}
+    ours = {
+        "TRIPTYCH_HOME": str(home),
+        "PYTHONIOENCODING": "ascii",
+        "NO_PROXY": "127.0.0.1,localhost",
+        # Nobody's keyring is touched.
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+    }
+    return {**theirs, **ours}
 
 
 @pytest.fixture
 def triptych(tmp_path: Path) -> Callable[..., Said]:
-    """Run a command with a home of its own."""
+    """Run a command with a home of its own; `more` goes into its environment."""
 
-    def call(*words: str | Path, cwd: Path = ROOT) -> Said:
+    def call(*words: str | Path, cwd: Path = ROOT, **more: str) -> Said:
         done = subprocess.run(
             [sys.executable, str(ROOT / "main.py"), *map(str, words)],
             capture_output=True,
             encoding="utf-8",
             timeout=110,
-            env=environment(tmp_path / "home"),
+            env={**environment(tmp_path / "home"), **more},
             cwd=cwd,
             check=False,
         )
