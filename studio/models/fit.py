@@ -23,9 +23,9 @@ FLUENT = 5.0
 """Tokens a second below which one waits for what one reads."""
 PATIENCE = 60.0
 """Seconds for a picture beyond which one waits for it."""
-HEAVY_TEXT = 5 << 30
-"""Bytes that a processor goes through for each token, from which on it is slow: docs/benchmarks.md
-measured some 20 GB a second on one core, which makes four tokens."""
+HEAVY_TEXT = 4_000_000_000
+"""Bytes that are gone through for each token, from which on a processor writes less than fluently:
+docs/benchmarks.md measured some 20 GB a second on one core."""
 HEAVY_DRAWING = 1 << 30
 """Bytes of a pipeline that a processor is slow with: Stable Diffusion 1.5, the smallest of its
 kind, took 8 s a step in docs/benchmarks.md."""
@@ -35,7 +35,8 @@ _WEIGHT = {"int4": 0.5, "int8": 1.0, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0, "fp8
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 _MADE = {_CUDA: "NVIDIA cards", "DmlExecutionProvider": "DirectML"}
-_LEVELS: tuple[FitLevel, ...] = ("good", "slow", "tight", "no")
+LEVELS: tuple[FitLevel, ...] = ("good", "slow", "tight", "no")
+"""The best first."""
 _SMALL_GRAPH = 400 << 20
 
 
@@ -132,7 +133,7 @@ def _measured(size: int, kind: Kind | None, machine: Machine, pipeline: str, sai
 
 
 def _level(variant: Variant) -> int:
-    return _LEVELS.index(variant.fit.level) if variant.fit is not None else len(_LEVELS)
+    return LEVELS.index(variant.fit.level) if variant.fit is not None else len(LEVELS)
 
 
 def _rank(variant: Variant, machine: Machine) -> tuple[int, int, int, int]:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from studio.core.card import MAX_CARD, Card
 from studio.core.errors import StudioError
-from studio.core.family import FamilySpec, Kind
+from studio.core.family import FamilySpec
 from studio.core.licences import licence_in, may_sell
 from studio.models import fit
 from studio.models.headers import MAX_CONFIG
 from studio.models.hub import cardtext, layouts, names
 from studio.models.hub.guess import TASKS, families_by_tags, kind_by_tags
+from studio.models.hub.query import Query, Sort
 from studio.models.net import Net, is_repo
 from studio.models.remote import Found, Machine, ModelPage, RemoteFile, Variant
 from studio.models.trouble import RefusedError
@@ -29,7 +30,8 @@ from studio.models.variants import split
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
-Sort = Literal["downloads", "likes", "updated", "new", "trending"]
+__all__ = ["Query", "Sort", "found_of", "page", "search"]
+
 _SORTS: Mapping[Sort, Any] = {
     "downloads": "downloads",
     "likes": "likes",
@@ -53,20 +55,6 @@ TOGETHER = 4
 """Requests at a time."""
 _ODD = (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError)
 """What the hub's own client raises over an answer that is not as it should be."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """What a person looks for."""
-
-    words: str = ""
-    kind: Kind | None = None
-    task: str = ""
-    """The hub's pipeline tag; empty for all of the kind's."""
-    sort: Sort = "downloads"
-    sell: bool = False
-    """Only what is made with it may be sold, with conditions or without."""
-    limit: int = 30
 
 
 def search(net: Net, query: Query, specs: Sequence[FamilySpec] = ()) -> tuple[Found, ...]:
