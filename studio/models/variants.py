@@ -83,7 +83,9 @@ def graph_data(graph: str, names: Iterable[str]) -> list[str]:
 
 
 def _hidden(name: str) -> bool:
-    return any(p.startswith((".", "__")) for p in PurePosixPath(name).parts)
+    """Whether a name is left out: hidden, or none that a file in a repository has."""
+    path = PurePosixPath(name)
+    return path.as_posix() != name or any(p.startswith((".", "__", "/")) for p in path.parts)
 
 
 def _about(name: str) -> bool:
