@@ -3,7 +3,7 @@
     python -m tests.hub --port 8800 --rate 12
     HF_ENDPOINT=http://127.0.0.1:8800 python main.py
 
-It has some sixty repositories that look like well-known ones; `--models FOLDER` adds one for each
+It has some seventy repositories that look like well-known ones; `--models FOLDER` adds one for each
 folder of models in FOLDER, as those that the studio comes with, and `--tiny FOLDER` a tiny model
 for each family that really runs, made in FOLDER the first time. The token that it knows is in
 `tests.hub.catalogue.TOKEN`. It ends with its input; `--stay` keeps it until it is stopped.

@@ -1,4 +1,4 @@
-"""Some sixty repositories as a person finds them on the hub, to drive the window by hand.
+"""Some seventy repositories as a person finds them on the hub, to drive the window by hand.
 
 Names, layouts, licences and sizes are like those of well-known models; contents are noise under
 right headers (`tests.hub.layouts`), and what cannot be run, is refused or breaks is among them.
@@ -40,7 +40,7 @@ _START = datetime(2024, 6, 1, 8, tzinfo=UTC)
 _LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 
 Row = tuple[str, str | None, str | None, str | None, Callable[[], Files]]
-"""Repository, task, library, licence, files."""
+"""Repository, task, library, licence (`other:` and its own name), files."""
 
 
 def _llama(kind: str, architecture: str) -> Mapping[str, Any]:
@@ -59,7 +59,8 @@ def _vits() -> Files:
 
 
 def _voices() -> Files:
-    told = ("en_US-amy-low", "en_US-ryan-high", "en_GB-alba-medium", "de_DE-thorsten-high",
+    told = ("en_US-amy-low", "en_US-lessac-medium", "en_US-lessac-high", "en_US-ryan-high",
+            "en_GB-alba-medium", "de_DE-thorsten-high",
             "de_DE-eva_k-x_low", "fr_FR-siwis-medium", "it_IT-paola-medium", "es_ES-davefx-medium",
             "nl_NL-mls-medium", "pl_PL-gosia-medium", "ru_RU-irina-medium", "zh_CN-huayan-medium",
             "sv_SE-nst-medium", "cs_CZ-jirka-medium", "uk_UA-ukrainian_tts-medium")  # fmt: skip
@@ -72,12 +73,21 @@ def _sung() -> Files:
     return transformers_js(590_000_000, config, graphs, ("", "_fp16", "_quantized"))
 
 
-def _lora() -> Files:
+def _lora(width: int = 2048) -> Files:
     unit = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
-    shapes = {f"{unit}.lora_down.weight": (4, 2048), f"{unit}.lora_up.weight": (32, 4)}
+    shapes = {f"{unit}.lora_down.weight": (4, width), f"{unit}.lora_up.weight": (32, 4)}
     name = f"{unit.replace('to_k', 'to_v')}.lora_down.weight"
     held = safetensors(37_000_000, 3, name=name, shapes=shapes)
     return {"pytorch_lora_weights.safetensors": held}
+
+
+def _control() -> Files:
+    return {
+        "config.json": text({"_class_name": "ControlNetModel", "cross_attention_dim": 768}),
+        "diffusion_pytorch_model.safetensors": safetensors(1_445_000_000, 6, "F32"),
+        "diffusion_pytorch_model.fp16.safetensors": safetensors(722_000_000, 6),
+        "diffusion_pytorch_model.bin": Noise(1_445_000_000, 6),
+    }
 
 
 def _checkpoint() -> Files:
@@ -112,6 +122,11 @@ _ROWS: tuple[Row, ...] = (
      lambda: genai({"": 862_000_000}, "llama", 2048)),
     ("llmware/mistral-7b-instruct-v0.3-onnx", CHAT, None, "apache-2.0",
      lambda: genai({"": 4_530_000_000}, "mistral", 32768)),
+    ("microsoft/Phi-3.5-mini-instruct-onnx", CHAT, "onnx", "mit",
+     lambda: genai({"cpu_and_mobile/cpu-int4-awq-block-128-acc-level-4": 2_780_000_000,
+                    "gpu/gpu-int4-awq-block-128": 2_260_000_000}, context=131072)),
+    ("microsoft/phi-4-onnx", CHAT, "onnx", "mit",
+     lambda: genai({_CPU: 11_200_000_000, _GPU: 8_660_000_000}, context=16384)),
     # chat and texts, as transformers.js has them
     ("onnx-community/Qwen3-0.6B-ONNX", CHAT, "transformers.js", None,
      _web(596, "qwen3", "Qwen3ForCausalLM")),
@@ -130,6 +145,21 @@ _ROWS: tuple[Row, ...] = (
      _web(82, "gpt2", "GPT2LMHeadModel", "decoder_model", "decoder_model_merged")),
     ("openai-community/gpt2", CHAT, "transformers", "mit",
      lambda: transformers(124_000_000, _llama("gpt2", "GPT2LMHeadModel"))),
+    ("HuggingFaceTB/SmolLM2-360M-Instruct", CHAT, "transformers", "apache-2.0",
+     lambda: transformers(362_000_000, _llama("llama", "LlamaForCausalLM"), dtype="BF16")),
+    ("Qwen/Qwen2.5-0.5B-Instruct", CHAT, "transformers", "apache-2.0",
+     lambda: transformers(494_000_000, _llama("qwen2", "Qwen2ForCausalLM"), dtype="BF16")),
+    ("Qwen/Qwen3-4B", CHAT, "transformers", "apache-2.0",
+     lambda: transformers(4_020_000_000, _llama("qwen3", "Qwen3ForCausalLM"), shards=3,
+                          pickled=False, dtype="BF16")),
+    ("ibm-granite/granite-3.1-2b-instruct", CHAT, "transformers", "apache-2.0",
+     lambda: transformers(2_530_000_000, _llama("granite", "GraniteForCausalLM"), shards=2,
+                          pickled=False, dtype="BF16")),
+    ("ibm-granite/granite-3.1-8b-instruct", CHAT, "transformers", "apache-2.0",
+     lambda: transformers(8_170_000_000, _llama("granite", "GraniteForCausalLM"), shards=4,
+                          pickled=False, dtype="BF16")),
+    ("google/flan-t5-base", "text2text-generation", "transformers", "apache-2.0",
+     lambda: transformers(248_000_000, _llama("t5", "T5ForConditionalGeneration"), dtype="F32")),
     ("Qwen/Qwen2.5-7B-Instruct", CHAT, "transformers", "apache-2.0",
      lambda: transformers(7_600_000_000, _llama("qwen2", "Qwen2ForCausalLM"), shards=4,
                           pickled=False)),
@@ -166,7 +196,12 @@ _ROWS: tuple[Row, ...] = (
     ("segmind/tiny-sd", PICTURE, "diffusers", "creativeml-openrail-m",
      lambda: diffusers(323_000_000)),
     ("black-forest-labs/FLUX.1-schnell", PICTURE, "diffusers", "apache-2.0",
-     lambda: diffusers(2_900_000_000, "FluxPipeline", mess=False)),
+     lambda: diffusers(11_900_000_000, "FluxPipeline", mess=False, forms={"": "BF16"})),
+    ("stabilityai/sdxl-turbo", PICTURE, "diffusers", "other:sai-nc-community",
+     lambda: diffusers(2_567_000_000, "StableDiffusionXLPipeline", mess=False)),
+    ("latent-consistency/lcm-lora-sdv1-5", PICTURE, "diffusers", "openrail++",
+     lambda: _lora(768)),
+    ("lllyasviel/control_v11p_sd15_canny", UPSCALE, "diffusers", "openrail", _control),
     ("nerijs/pixel-art-xl", PICTURE, "diffusers", "creativeml-openrail-m", _lora),
     ("someone/dream-checkpoint", PICTURE, None, "creativeml-openrail-m", _checkpoint),
     # speech and music
@@ -183,10 +218,13 @@ _ROWS: tuple[Row, ...] = (
     ("suno/bark-small", SPEECH, "transformers", "mit",
      lambda: transformers(420_000_000, _llama("bark", "BarkModel"))),
     ("Xenova/musicgen-small", MUSIC, "transformers.js", "cc-by-nc-4.0", _sung),
+    ("facebook/musicgen-small", MUSIC, "transformers", "cc-by-nc-4.0",
+     lambda: transformers(587_000_000, _llama("musicgen", "MusicgenForConditionalGeneration"),
+                          dtype="F32")),
     ("facebook/musicgen-medium", MUSIC, "transformers", "cc-by-nc-4.0",
      lambda: transformers(2_000_000_000, _llama("musicgen", "MusicgenForConditionalGeneration"))),
-    ("stabilityai/stable-audio-open-1.0", MUSIC, "diffusers", "other",
-     lambda: diffusers(1_057_000_000, "StableAudioPipeline", mess=False)),
+    ("stabilityai/stable-audio-open-1.0", MUSIC, "diffusers", "other:stable-audio-community",
+     lambda: diffusers(1_057_000_000, "StableAudioPipeline", mess=False, forms={"": "F32"})),
     ("openai/whisper-small", "automatic-speech-recognition", "transformers", "apache-2.0",
      lambda: transformers(244_000_000, _llama("whisper", "WhisperForConditionalGeneration"))),
     # from a picture to a picture
@@ -195,7 +233,7 @@ _ROWS: tuple[Row, ...] = (
     ("Xenova/swin2SR-realworld-sr-x4-64-bsrgan-psnr", UPSCALE, "transformers.js", None,
      lambda: one_graph(12_000_000, UPSCALE)),
     ("onnx-community/BiRefNet_lite-ONNX", CUT, "transformers.js", "mit",
-     lambda: one_graph(44_000_000, CUT)),
+     lambda: one_graph(44_000_000, CUT, ("", "_fp16"))),
     ("briaai/RMBG-1.4", CUT, "transformers", "other", lambda: one_graph(44_000_000, CUT)),
     ("onnx-community/depth-anything-v2-small", DEPTH, "transformers.js", "apache-2.0",
      lambda: one_graph(25_000_000, DEPTH)),
@@ -224,17 +262,21 @@ _ROWS: tuple[Row, ...] = (
     ("someone/taken-down", CHAT, "onnx", "mit", lambda: genai({"": 50_000_000})),
 )  # fmt: skip
 
-_GATED = {"meta-llama": "manual", "google": "manual", "black-forest-labs": "auto"}
+_GATED = {
+    "meta-llama/Llama-3.1-8B-Instruct": "manual",
+    "google/gemma-3-1b-it": "manual",
+    "black-forest-labs/FLUX.1-schnell": "auto",
+}
 
 
 def repositories() -> Iterator[Repo]:
     """All of them, with downloads and dates that differ, and two with more than one commit."""
     for number, (id, task, library, licence, files) in enumerate(_ROWS):
-        owner, name = id.split("/")
+        name = id.split("/")[1]
         made: Files = {".gitattributes": "*.onnx filter=lfs diff=lfs merge=lfs -text\n"}
         if task or library or licence:
             made["README.md"] = _readme(name, task, library, licence, number)
-        gated: Any = _GATED.get(owner, False)
+        gated: Any = _GATED.get(id, False)
         yield Repo(
             id,
             {**files(), **made},
@@ -258,9 +300,10 @@ def _readme(
         "model('a fox in the snow')\n```\n\n| Task | Score |\n| --- | --- |\n| One | 12.5 |\n\n"
         f"![chart](https://example.org/chart.png) Made in Köln, Łódź and 東京. {_LONG}.\n\n"
     )
+    licence, _, own = (licence or "").partition(":")
     said: dict[str, Any] = {
-        "license": licence,
-        "license_name": f"{name.lower()}-community" if licence == "other" else None,
+        "license": licence or None,
+        "license_name": (own or f"{name.lower()}-community") if licence == "other" else None,
         "license_link": "LICENSE.md" if licence == "other" else None,
         "pipeline_tag": task,
         "library_name": library,

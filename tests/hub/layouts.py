@@ -24,6 +24,10 @@ FORMS = {
     "_q4f16": 0.58, "_bnb4": 0.66,
 }  # fmt: skip
 """transformers.js' names of precisions, and about how many bytes a parameter takes."""
+WIDTHS = {"F16": 2, "BF16": 2, "F32": 4}
+"""safetensors' names of types, and their bytes."""
+HALVES = {"": "F32", ".fp16": "F16"}
+"""What diffusers puts into the names of weights, and their types."""
 TOKENIZER = {
     "version": "1.0",
     "added_tokens": [],
@@ -79,7 +83,7 @@ def safetensors(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Content:
     """A safetensors file of about `size` bytes: tensors of these shapes, and one of the rest."""
-    wide = {"F16": 2, "BF16": 2, "F32": 4}[dtype]
+    wide = WIDTHS[dtype]
     told = dict(shapes or {})
     told[name] = (size // wide - sum(math.prod(shape) for shape in told.values()),)
     header, at = {}, 0
@@ -155,7 +159,9 @@ def transformers_js(
     return files
 
 
-def one_graph(parameters: int, task: str, forms: Sequence[str] = ("", "_fp16")) -> Files:
+def one_graph(
+    parameters: int, task: str, forms: Sequence[str] = ("", "_fp16", "_quantized")
+) -> Files:
     """A model from a picture to a picture: upscaler, background remover, depth."""
     made = {"image-to-image": port("reconstruction", 1, 3, "H", "W")}.get(
         task, port("alphas", 1, 1, "h", "w")
@@ -169,7 +175,12 @@ def one_graph(parameters: int, task: str, forms: Sequence[str] = ("", "_fp16")) 
 
 
 def transformers(
-    parameters: int, config: Mapping[str, Any], *, shards: int = 1, pickled: bool = True
+    parameters: int,
+    config: Mapping[str, Any],
+    *,
+    shards: int = 1,
+    pickled: bool = True,
+    dtype: str = "F16",
 ) -> Files:
     """As transformers saves a model, with the pickled weights that older ones have beside."""
     files: Files = {"config.json": text(config), **tokenizer(template=False)}
@@ -178,17 +189,23 @@ def transformers(
         names = ["model.safetensors"]
     else:
         index = {f"w{n}": name for n, name in enumerate(names)}
-        total = {"total_size": parameters * 2}
+        total = {"total_size": parameters * WIDTHS[dtype]}
         files["model.safetensors.index.json"] = text({"metadata": total, "weight_map": index})
     for number, name in enumerate(names):
-        files[name] = safetensors(parameters * 2 // shards, number, name=f"w{number}")
+        size = parameters * WIDTHS[dtype] // shards
+        files[name] = safetensors(size, number, dtype, name=f"w{number}")
     if pickled:
-        files["pytorch_model.bin"] = Noise(parameters * 2, 77)
+        files["pytorch_model.bin"] = Noise(parameters * WIDTHS[dtype], 77)
     return files
 
 
 def diffusers(
-    unet: int, pipeline: str = "StableDiffusionPipeline", *, graphs: bool = False, mess: bool = True
+    unet: int,
+    pipeline: str = "StableDiffusionPipeline",
+    *,
+    graphs: bool = False,
+    mess: bool = True,
+    forms: Mapping[str, str] = HALVES,
 ) -> Files:
     """As a repository of Stable Diffusion has it: fp32 and fp16, and (`mess`) pickles, one-file
     checkpoints and exports for other programs beside them. `unet`: its parameters."""
@@ -213,8 +230,9 @@ def diffusers(
             shown = graph_files(f"{part}/model.onnx", count * 2, number, kind=10)
             files |= shown
             continue
-        files[f"{part}/{stem}.safetensors"] = safetensors(count * 4, number, "F32")
-        files[f"{part}/{stem}.fp16.safetensors"] = safetensors(count * 2, number)
+        for form, dtype in forms.items():
+            held = safetensors(count * WIDTHS[dtype], number, dtype)
+            files[f"{part}/{stem}{form}.safetensors"] = held
         if mess:
             files[f"{part}/{stem}.bin"] = Noise(count * 4, 70 + number)
     index |= {"tokenizer": ["transformers", "CLIPTokenizer"]}
