@@ -87,7 +87,8 @@ def add_commands(models: argparse.ArgumentParser) -> list[argparse.ArgumentParse
 
 def search(args: argparse.Namespace) -> dict[str, Any]:
     """`models search WORDS`: what the hub has that a family can run."""
-    from studio.models.hub.client import MAX_LIMIT, Query
+    from studio.models.hub.client import MAX_LIMIT
+    from studio.models.hub.query import Query
 
     limit = args.limit
     if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAX_LIMIT):

@@ -7,7 +7,6 @@ is refused at once when the studio is to stay off it; everything else works with
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
-from studio.core.paths import Paths
+from studio.core.paths import Paths, resources
 from studio.core.settings import Settings
-from studio.models import keep
+from studio.models import catalogue, keep
+from studio.models.catalogue import PINS, Entry
 from studio.models.keep import Report, Undo
 from studio.models.machine import machine_of
-from studio.models.net import Net, checked_endpoint, is_repo
+from studio.models.net import Net, checked_endpoint
+from studio.models.pages import Pages
 from studio.models.remote import Account, Download, Found, Machine, ModelPage, Update, Variant
 from studio.models.shelves import downloads_folder, open_store
 from studio.models.store import InstalledModel, Store
@@ -29,11 +30,9 @@ from studio.models.variants import model_name
 from studio.models.verify import Told, go_on, nothing
 
 if TYPE_CHECKING:
-    from studio.models.hub.client import Query
+    from studio.models.hub.query import Query
     from studio.models.transfer import Transfers
 
-PAGES = 20
-"""So many pages are remembered, so that what is got is what was shown."""
 OPEN = ("waiting", "starting", "running", "verifying")
 """States of a download that goes on by itself."""
 
@@ -67,7 +66,6 @@ class Manager:
         self._machine = machine
         self._specs = tuple(specs)
         self._lock = threading.RLock()
-        self._pages: OrderedDict[tuple[str, str], ModelPage] = OrderedDict()
         self._held: set[str] = set()
         self._name = ""
         self._transfers: Transfers | None = None
@@ -77,12 +75,13 @@ class Manager:
             lambda: self._settings().stay_offline,
         )
         self.tokens = Tokens(self.net.server)
+        self._pages = Pages(self.net, self._equipped, paths.data / PINS)
 
     def equip(self, machine: Machine, specs: Sequence[FamilySpec]) -> None:
         """What models have to fit into, and the families that run them."""
         with self._lock:
             self._machine, self._specs = machine, tuple(specs)
-            self._pages.clear()
+        self._pages.clear()
 
     # Finding
 
@@ -95,21 +94,21 @@ class Manager:
             return client.search(self.net, query, self._specs)
 
     def page(self, repo: str, revision: str = "") -> ModelPage:
-        """All about one repository, at its newest revision or a branch, tag or commit."""
-        self.net.check()
-        from studio.models.hub import client
+        """All about one repository, at a branch, a tag or a commit.
 
-        self._check_repo(repo)
-        machine, specs = self._equipped()
-        with self.net.worded():
-            page = client.page(self.net, repo, machine, specs, revision or None)
-        with self._lock:
-            for name in (revision, page.revision):
-                self._pages[repo, name] = page
-                self._pages.move_to_end((repo, name))
-            while len(self._pages) > 2 * PAGES:
-                self._pages.popitem(last=False)
-        return page
+        Without one it is what the hub told of it first, for a model of the catalogue, and the
+        newest for any other.
+        """
+        return self._pages.ask(repo, revision)
+
+    def catalogue(self) -> tuple[Entry, ...]:
+        """The models that the studio knows of its own; the hub is not asked."""
+        return catalogue.entries(resources())
+
+    def recommended(self) -> tuple[Found, ...]:
+        """The catalogue as lines of a search, what suits this machine best first; the hub is not
+        asked."""
+        return self._pages.recommended()
 
     # Getting
 
@@ -124,10 +123,9 @@ class Manager:
         self.net.check()
         from studio.models.transfer import TransferPlan
 
-        with self._lock:
-            page = self._pages.get((repo, revision)) if revision else None
-        page = page or self.page(repo, revision)
+        page, ref = self._pages.shown(repo, revision)
         chosen = _variant(page, variant)
+        self._pages.choose(page)
         plan = TransferPlan(
             id=model_name(repo, chosen.id),
             repo=repo,
@@ -137,8 +135,7 @@ class Manager:
             variant=chosen.id,
             title=page.found.title,
             kind=page.found.kind,
-            # A commit is no branch: nothing is to point to it.
-            ref="" if revision == page.revision else revision or "main",
+            ref=ref,
         )
         return self._named(self.transfers.add(plan))
 
@@ -394,14 +391,6 @@ class Manager:
                     f"“{model.title}” cannot be {what} while it is being downloaded.",
                     "Wait for the download, or pause it.",
                 )
-
-    @staticmethod
-    def _check_repo(repo: str) -> None:
-        if not is_repo(repo):
-            raise StudioError(
-                f"“{repo[:200]}” is no name of a model on the hub.",
-                "It is written as owner/name, as in HuggingFaceTB/SmolLM2-135M-Instruct.",
-            )
 
 
 def _variant(page: ModelPage, wanted: str) -> Variant:
