@@ -27,7 +27,7 @@ from studio.models.headers import (
     parse_safetensors,
 )
 from studio.models.hub import genai
-from studio.models.inspect import INDEXES, PICKLED, WEIGHTS, Look, whole
+from studio.models.inspect import INDEXES, OPTIONAL_PARTS, PICKLED, WEIGHTS, Look, whole
 from studio.models.installed import InstalledModel, fits, has, suits, told
 from studio.models.net import HUB
 from studio.models.onnxfile import DamagedError, Graph
@@ -357,7 +357,8 @@ class _Teller:
         said = _PRECISION.search(f"{part.folder}/{' '.join(look.graphs)}".lower())
         if said:
             return said[1].removeprefix("u")
-        heaviest = max(look.headers, key=lambda n: look.sizes[n], default="")
+        drawing = [n for n in look.headers if n.partition("/")[0] not in OPTIONAL_PARTS]
+        heaviest = max(drawing, key=lambda n: look.sizes[n], default="")
         if heaviest:
             header = self._header(_below(part, heaviest))
             if header is not None and header.precision:
