@@ -81,6 +81,10 @@ class Told:
         )
         return found
 
+    def ended(self, count: int) -> None:
+        """Wait until it has died so many times."""
+        self.until(lambda: sum(isinstance(s, Ended) for s in self.heard) >= count)
+
     def _hear(self, said: Heard) -> None:
         with self._lock:
             self.heard.append(said)

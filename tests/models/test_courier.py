@@ -117,9 +117,7 @@ def test_after_three_deaths_it_rests_until_somebody_asks(
         pid = told.courier.pid
         assert pid is not None
         psutil.Process(pid).kill()
-        told.until(
-            lambda count=count: len([s for s in told.heard if isinstance(s, Ended)]) == count
-        )
+        told.ended(count)
         if count < couriers_module.CRASHES:
             told.ask("downloads")
     assert [s.gave_up for s in told.heard if isinstance(s, Ended)] == [False, False, True]

@@ -23,11 +23,13 @@ MAX_ROUNDS = 3
 
 
 def look(order: Order, journal: Journal) -> tuple[dict[str, Checked], dict[str, int]]:
-    """The blobs that are known to be right, and how much there is of others; reads no contents.
-
-    Raises StudioError where the cache cannot be written to.
-    """
+    """As `seen`. Raises StudioError where the cache cannot be written to."""
     order.layout.prepare()
+    return seen(order, journal)
+
+
+def seen(order: Order, journal: Journal) -> tuple[dict[str, Checked], dict[str, int]]:
+    """The blobs that are known to be right, and how much there is of others; reads no contents."""
     remembered = journal.checked(order.plan.id)
     checked: dict[str, Checked] = {}
     parts: dict[str, int] = {}

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +72,10 @@ class Transfers:
         self._last: dict[str, Download] = {}
         self._orders: dict[str, Order] = {}
         for entry in self._journal.load():
-            self._orders[entry.plan.id] = _order(entry)
+            order = self._orders[entry.plan.id] = _order(entry)
+            if order.state != "done":
+                with suppress(OSError):  # its disk may be away: it is told when it goes on
+                    order.looked(*stages.seen(order, self._journal))
 
     def add(self, plan: TransferPlan) -> Download:
         """Begin a download, or go on with it where it was begun before.
