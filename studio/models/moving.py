@@ -12,16 +12,16 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from studio.core.errors import StudioError
 from studio.core.files import cannot_read, cannot_write, sync_folder, write_atomic
-from studio.core.locks import FileLock
 from studio.models import cache, trash
 from studio.models.add import SPARE
+from studio.models.aside import locked
 from studio.models.installed import InstalledModel
 from studio.models.snapshots import entries_of
 from studio.models.trash import Undo
@@ -85,7 +85,7 @@ def move_files(
     except OSError as error:
         raise cannot_write(place / load.target, error) from error
     way = place / MOVING / uuid.uuid4().hex
-    with _locked(way) as ours:
+    with locked(way) as ours:
         assert ours
         try:
             _check_free(load, place)
@@ -96,7 +96,6 @@ def move_files(
             _show(load, way, place)
         except BaseException as error:
             shutil.rmtree(way, ignore_errors=True)
-            _leave(place)
             if isinstance(error, OSError):
                 raise cannot_write(place / load.target, error) from error
             raise
@@ -110,7 +109,6 @@ def move_files(
             ) from error
         finally:
             shutil.rmtree(way, ignore_errors=True)
-    _leave(place)
 
 
 def finish_moves(place: Path, take_away: Callable[[Moved], None]) -> None:
@@ -123,7 +121,7 @@ def finish_moves(place: Path, take_away: Callable[[Moved], None]) -> None:
     except OSError:
         return
     for folder in folders:
-        with contextlib.suppress(OSError, StudioError), _locked(folder) as ours:
+        with contextlib.suppress(OSError, StudioError), locked(folder) as ours:
             if not ours:
                 continue
             load = _noted(folder)
@@ -131,7 +129,6 @@ def finish_moves(place: Path, take_away: Callable[[Moved], None]) -> None:
                 _show(load, folder, place)
                 take_away(load.moved)
             shutil.rmtree(folder, ignore_errors=True)
-    _leave(place)
 
 
 def _load(model: InstalledModel) -> _Load:
@@ -275,26 +272,6 @@ def _point(link: Path, blob: Path) -> None:
         part = link.with_name(f".{uuid.uuid4().hex[:8]}")
         shutil.copyfile(blob, part)
         part.replace(link)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Whether nobody else is at it. Raises StudioError."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.with_name(folder.name + ".lock"))
-        ours = lock.take()
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    try:
-        yield ours
-    finally:
-        lock.free()
-
-
-def _leave(place: Path) -> None:
-    with contextlib.suppress(OSError):
-        (place / MOVING).rmdir()
 
 
 def _note(folder: Path, load: _Load, state: str) -> None:

@@ -14,37 +14,33 @@ from pathlib import Path
 
 from studio.models.cache import SHARED, SHARED_MARK, payload
 
-_HASH = re.compile(r"[0-9a-f]{64}")
+HASH = re.compile(r"[0-9a-f]{64}")
 _MAX_REFS = 8 << 20
 
 
-def keep(place: Path, steps: Iterable[str], folder: Path) -> None:
-    """Give the shared blobs behind what will be moved a second name in `folder`: as long as it is
-    there, emptying by anybody else does not lose their bytes. Raises OSError."""
-    for step in steps:
-        for blob in _blobs(place / step):
-            real = payload(blob)
-            if real is not None and real.is_file() and not (folder / real.name).exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                os.link(real, folder / real.name)
+def behind(place: Path, steps: Iterable[str]) -> list[str]:
+    """The names of the shared blobs behind what will be moved."""
+    blobs = [blob for step in steps for blob in _blobs(place / step)]
+    return sorted({real.name for real in map(payload, blobs) if real is not None})
 
 
-def give_back(place: Path, folder: Path) -> None:
+def keep(place: Path, names: Iterable[str], folder: Path) -> None:
+    """Give shared blobs a second name in `folder`: as long as it is there, nobody else's tidying
+    loses their bytes. Where the disk knows no second names, so be it."""
+    for name in names:
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            os.link(_place_of(place, name), folder / name)
+
+
+def give_back(place: Path, names: Iterable[str], folder: Path) -> None:
     """Put the shared blobs where they were, those that are not there any more. Raises OSError."""
-    for name in named(folder):
-        target = place / SHARED / name[:2] / name
-        if not target.exists():
+    for name in names:
+        target = _place_of(place, name)
+        if not target.exists() and (folder / name).is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.link(folder / name, target)
-
-
-def named(folder: Path) -> list[str]:
-    """The shared blobs that were kept there."""
-    try:
-        return sorted(n for n in os.listdir(folder) if _HASH.fullmatch(n))  # noqa: PTH208
-    except OSError:
-        return []
 
 
 def sweep(place: Path, names: Iterable[str]) -> None:
@@ -54,7 +50,7 @@ def sweep(place: Path, names: Iterable[str]) -> None:
         return
     for name in names:
         with contextlib.suppress(OSError):
-            _sweep(place, place / SHARED / name[:2] / name)
+            _sweep(place, _place_of(place, name))
 
 
 def _sweep(place: Path, store: Path) -> None:
@@ -72,6 +68,10 @@ def _sweep(place: Path, store: Path) -> None:
             refs.unlink(missing_ok=True)
     except (Timeout, ValueError, NotImplementedError):
         return
+
+
+def _place_of(place: Path, name: str) -> Path:
+    return place / SHARED / name[:2] / name
 
 
 def _blobs(path: Path) -> list[Path]:

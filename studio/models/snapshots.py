@@ -28,16 +28,17 @@ def models_of(repository: Repository, kept: Mapping[str, str]) -> list[Installed
     `kept` are revisions that a person wants to keep to, by the model's id. Gives nothing where
     only the studio itself has begun to download. Raises OSError.
     """
-    found: dict[str, list[tuple[Snapshot, Part]]] = {}
+    found: dict[str, list[InstalledModel]] = {}
     for snapshot in repository.snapshots:
-        for part in split(e.name for e in snapshot.entries):
-            found.setdefault(part.id, []).append((snapshot, part))
+        parts = split(e.name for e in snapshot.entries)
+        for part in parts:
+            model = _model(repository, snapshot, part, parts)
+            found.setdefault(part.id, []).append(model)
     if not found:
         return _without_models(repository)
     models = []
     for variant in sorted(found):
-        seen = [_model(repository, snapshot, part) for snapshot, part in found[variant]]
-        seen.sort(key=lambda m: m.revision != kept.get(m.id))
+        seen = sorted(found[variant], key=lambda m: m.revision != kept.get(m.id))
         best = next((m for m in seen if not m.problem), seen[0])
         older = tuple(m.revision for m in seen if m is not best and not m.problem)
         models.append(replace(best, older=older))
@@ -48,9 +49,10 @@ def at_revision(repository: Repository, variant: str, revision: str) -> Installe
     """A model as it is at a revision, of which the first digits are enough. Raises OSError."""
     for snapshot in repository.snapshots:
         if snapshot.revision.startswith(revision):
-            for part in split(e.name for e in snapshot.entries):
+            parts = split(e.name for e in snapshot.entries)
+            for part in parts:
                 if part.id == variant:
-                    model = _model(repository, snapshot, part)
+                    model = _model(repository, snapshot, part, parts)
                     return replace(model, id=f"{model.id}@{snapshot.revision[:12]}")
     return None
 
@@ -66,14 +68,22 @@ def entries_of(repository: Repository, revision: str, variant: str) -> tuple[Ent
     return tuple(e for e in snapshot.entries if e.name in names)
 
 
-def _model(repository: Repository, snapshot: Snapshot, part: Part) -> InstalledModel:
+def _model(
+    repository: Repository, snapshot: Snapshot, part: Part, others: Iterable[Part]
+) -> InstalledModel:
+    """What is known of one of the models in a snapshot; `others` are all that lie there."""
     entries = [e for e in snapshot.entries if e.name in set(part.files)]
     folder = snapshot.folder / part.folder
     here = [e for e in entries if e.size >= 0 and not e.strange]
     below = sorted(e.path for e in here if folder in e.path.parents)
     sizes = {e.blob or e.name: e.size for e in here}
     mine = {(snapshot.revision, e.name) for e in entries}
-    others = [e.blob for e in here if e.blob and repository.users.get(e.blob, set()) - mine]
+    needed = {n for p in others if p.id != part.id for n in p.files}
+    shared = {
+        e.blob or e.name
+        for e in here
+        if e.name in needed or repository.users.get(e.blob, set()) - mine
+    }
     name = repository.id.rpartition("/")[2]
     model = told_of(
         folder,
@@ -91,7 +101,7 @@ def _model(repository: Repository, snapshot: Snapshot, part: Part) -> InstalledM
         repo=repository.id,
         revision=snapshot.revision,
         variant=part.id,
-        shared=sum(sizes[blob] for blob in set(others)),
+        shared=sum(sizes[one] for one in shared),
     )
     problem, hint = _lacks(repository, entries)
     return replace(model, problem=problem, hint=hint) if problem else model

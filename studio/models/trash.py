@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,8 +20,8 @@ from typing import Any
 
 from studio.core.errors import StudioError
 from studio.core.files import cannot_write, sync_folder, write_atomic
-from studio.core.locks import FileLock
 from studio.models import payloads
+from studio.models.aside import locked
 
 REMOVED = ".triptych-removed"
 """Where things lie aside, in the folder or cache that they were in; no store looks there."""
@@ -60,6 +60,8 @@ class _Aside:
     state: str
     steps: list[str]
     """Names below the place, with `/`, in the order in which they go."""
+    shared: list[str]
+    """Names of the blobs behind them that repositories share."""
 
     def save(self, state: str) -> None:
         """Raises StudioError."""
@@ -73,6 +75,7 @@ class _Aside:
             "when": u.when,
             "size": u.size,
             "steps": self.steps,
+            "shared": self.shared,
         }
         write_atomic(self.folder / MANIFEST, json.dumps(data, indent=1).encode("ascii"))
 
@@ -99,14 +102,14 @@ def put_aside(
     folder = place / REMOVED / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
     when = datetime.now(UTC).isoformat(timespec="seconds")
     undo = Undo(token=str(folder), model=model, title=title, place=place, when=when, size=size)
-    aside = _Aside(folder, undo, "removing", list(steps))
-    with _locked(folder) as ours:
+    aside = _Aside(folder, undo, "removing", list(steps), payloads.behind(place, steps))
+    with locked(folder) as ours:
         if not ours:
             raise _busy(title)
         try:
             folder.mkdir(parents=True)
             aside.save("removing")
-            payloads.keep(place, steps, folder / KEPT)
+            payloads.keep(place, aside.shared, folder / KEPT)
             for step in steps:
                 with held(step):
                     _rename(place / step, folder / FILES / step)
@@ -130,7 +133,7 @@ def undo(token: str) -> str:
     folder = Path(token)
     if _read(folder) is None:
         raise _gone()
-    with _locked(folder) as ours:
+    with locked(folder) as ours:
         aside = _read(folder)
         if aside is None:
             raise _gone()
@@ -142,8 +145,6 @@ def undo(token: str) -> str:
             _restore(aside)
         except OSError as error:
             raise cannot_write(aside.place / aside.steps[0], error) from error
-    with contextlib.suppress(OSError):
-        folder.parent.rmdir()
     return aside.undo.model
 
 
@@ -161,7 +162,7 @@ def removed(places: Iterable[Path]) -> list[Undo]:
 def recover(place: Path) -> None:
     """Finish what a program that died has left: what was half removed is back. Never raises."""
     for folder in _folders(place):
-        with contextlib.suppress(OSError, StudioError), _locked(folder) as ours:
+        with contextlib.suppress(OSError, StudioError), locked(folder) as ours:
             if not ours:
                 continue  # another program is at it
             aside = _read(folder)
@@ -173,8 +174,6 @@ def recover(place: Path) -> None:
                 _restore(aside)
             elif aside.state == "emptying":
                 _empty(aside)
-    with contextlib.suppress(OSError):
-        (place / REMOVED).rmdir()
 
 
 def empty(places: Iterable[Path], *, days: float = 0.0) -> int:
@@ -186,7 +185,7 @@ def empty(places: Iterable[Path], *, days: float = 0.0) -> int:
     for place in places:
         recover(place)
         for folder in _folders(place):
-            with contextlib.suppress(OSError, StudioError), _locked(folder) as ours:
+            with contextlib.suppress(OSError, StudioError), locked(folder) as ours:
                 aside = _read(folder) if ours else None
                 if aside is None or aside.state != "removed":
                     continue
@@ -195,8 +194,6 @@ def empty(places: Iterable[Path], *, days: float = 0.0) -> int:
                     aside.save("emptying")
                     _empty(aside)
                     freed += aside.undo.size
-        with contextlib.suppress(OSError):
-            (place / REMOVED).rmdir()
     return freed
 
 
@@ -205,28 +202,11 @@ def drop(token: str) -> None:
     folder = Path(token)
     if _read(folder) is None:
         return
-    with _locked(folder) as ours:
+    with locked(folder) as ours:
         aside = _read(folder) if ours else None
         if aside is not None:
             aside.save("emptying")
             _empty(aside)
-    with contextlib.suppress(OSError):
-        folder.parent.rmdir()
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Whether nobody else is at it; the lock lies beside the folder."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.with_name(folder.name + ".lock"))
-        ours = lock.take()
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    try:
-        yield ours
-    finally:
-        lock.free()
 
 
 def _folders(place: Path) -> list[Path]:
@@ -247,12 +227,13 @@ def _read(folder: Path) -> _Aside | None:
         data = json.loads(path.read_bytes().decode("utf-8"))
         if data["version"] != 1 or not all(_below(step) for step in data["steps"]):
             return None
+        shared = [str(name) for name in data["shared"] if payloads.HASH.fullmatch(str(name))]
         words = {k: str(data[k]) for k in ("model", "title", "when")}
         datetime.fromisoformat(words["when"]).astimezone(UTC)
         found = Undo(
             token=str(folder), place=folder.parent.parent, size=int(data["size"]), **_strs(words)
         )
-        return _Aside(folder, found, str(data["state"]), [str(s) for s in data["steps"]])
+        return _Aside(folder, found, str(data["state"]), list(map(str, data["steps"])), shared)
     except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None
 
@@ -286,7 +267,7 @@ def _there(aside: _Aside, step: str) -> bool:
 
 def _restore(aside: _Aside) -> None:
     """Put everything back, and away with the folder. Raises OSError."""
-    payloads.give_back(aside.place, aside.folder / KEPT)
+    payloads.give_back(aside.place, aside.shared, aside.folder / KEPT)
     for step in reversed(aside.steps):
         source = aside.folder / FILES / step
         if os.path.lexists(source):
@@ -340,11 +321,10 @@ def _tidy(place: Path, steps: Iterable[str]) -> None:
 
 def _empty(aside: _Aside) -> None:
     """Delete it; the list goes last. Raises OSError."""
-    shared = payloads.named(aside.folder / KEPT)
     for inner in (FILES, KEPT):
         if (aside.folder / inner).exists():
             _delete(aside.folder / inner)
-    payloads.sweep(aside.place, shared)
+    payloads.sweep(aside.place, aside.shared)
     shutil.rmtree(aside.folder)
 
 

@@ -1,0 +1,41 @@
+"""Folders of the studio's own in a place of models: what is in them is on its way, and locked."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from studio.core.files import cannot_write
+from studio.core.locks import FileLock
+
+_TRIES = 5
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Whether nobody else is at it, for as long as this is open. The lock lies beside the folder;
+    what holds both goes when it is empty. Raises StudioError."""
+    lock = _take(folder)
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            lock.free()
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
+
+
+def _take(folder: Path) -> FileLock | None:
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    for left in reversed(range(_TRIES)):
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            return lock if lock.take() else None
+        except FileNotFoundError as error:
+            # Another program has just taken away what was empty.
+            if not left:
+                raise cannot_write(folder, error) from error
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+    return None
