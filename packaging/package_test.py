@@ -242,10 +242,12 @@ def main() -> None:
         def install() -> None:
             before, made = older(shop, home)
             first = deb.build(before, made, before.work)
-            installed(trial("installed"), first, packed, OLDER)
+            with trial("installed") as one:
+                installed(one, first, packed, OLDER)
 
         def carry() -> None:
-            portable(trial("portable", STRANGE_HOME), archive_file, depends)
+            with trial("portable", STRANGE_HOME) as one:
+                portable(one, archive_file, depends)
 
         parts: dict[str, Callable[[], None]] = {
             "whole": lambda: whole(home),

@@ -36,6 +36,7 @@ from studio.core.messages import (
     Step,
     Unload,
 )
+from studio.core.paths import Paths
 from studio.core.recipe import Job
 from studio.engine.convert import registry as converters
 from studio.engine.gpus import free_memory
@@ -178,6 +179,8 @@ def main(conn: Connection, lane: Kind, entries: Sequence[Entry]) -> None:
     socket.has_ipv6 = False
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # PyTorch's compiler makes its folder when it is imported, in the system's temporary one.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Paths.default().cache / "torch"))
     # Ctrl+C in a terminal reaches the whole group; the program decides, and closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

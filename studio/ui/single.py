@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +39,7 @@ class Single(QObject):
         self._lock = QLockFile(str(paths.data / "triptych.lock"))
         self._lock.setStaleLockTime(0)  # a long night of work is not a stale lock
         where = str(paths.data.resolve()).encode("utf-8", "surrogateescape")
-        self._name = f"triptych-{hashlib.sha256(where).hexdigest()[:24]}"
+        self._name = _socket(f"triptych-{hashlib.sha256(where).hexdigest()[:24]}")
         self._server: QLocalServer | None = None
 
     def take(self) -> bool:
@@ -101,6 +103,14 @@ class Single(QObject):
         socket.disconnected.connect(socket.deleteLater)
         if socket.bytesAvailable():
             read()
+
+
+def _socket(name: str) -> str:
+    """Where the socket is to lie: with a desktop's other sockets, else where Qt puts it."""
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    if sys.platform.startswith("linux") and folder and os.access(folder, os.W_OK):
+        return str(Path(folder) / name)
+    return name
 
 
 def _paths(message: bytes) -> tuple[Path, ...]:
