@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -23,7 +25,9 @@ from PySide6.QtWidgets import (
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec, Kind
 from studio.core.licences import may_sell
+from studio.core.paths import Paths
 from studio.models import InstalledModel, Store
+from studio.models.catalogue import PINS, Pins, recommended
 from studio.models.remote import Download, Found, Machine, ModelPage, Variant
 from studio.ui import theme
 from studio.ui.icons import icon
@@ -40,6 +44,8 @@ from studio.ui.widgets.searchbar import SearchBar, Sought
 FIRST, MOST = 24, 200
 """Results that are asked for at first, twice as many each time that one scrolls to their end, and
 as many as anybody looks through."""
+NARROW = 640
+"""Below this width the way to the whole hub stands below the heading."""
 TOLD = "models.told"
 """Under this name the settings remember what was said once."""
 
@@ -62,13 +68,15 @@ class DiscoverView(QWidget):
         self._work = Background(self)
         self._catalogue: tuple[Found, ...] = ()
         self._read_for: tuple[Machine, int] | None = None
-        self._installed: dict[str, frozenset[str]] = {}
+        self._installed: dict[str, dict[str, set[str]]] = {}
+        """By repository and variant, the revisions that are here."""
         self._asked = 0
         """The number of the search that is waited for; 0 for none."""
         self._limit = FIRST
         self._more_there = False
         """The hub may have more than was asked for."""
         self._page_asked = 0
+        self._revision = ""
         self._count = 0
         self.search = SearchBar()
         self.list = FoundList()
@@ -91,8 +99,10 @@ class DiscoverView(QWidget):
             self._hub.forget(self._page_asked)
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def open(self, found: Found) -> None:
-        """Show the page of a model; the hub is asked for it."""
+    def open(self, found: Found, revision: str = "") -> None:
+        """Show the page of a model; the hub is asked for it. A revision, as "main", is wanted
+        where the one that the catalogue keeps to is not."""
+        self._revision = revision
         self.page.show_found(found)
         self._stack.setCurrentWidget(self.page)
         self.page.focus_first()
@@ -105,7 +115,9 @@ class DiscoverView(QWidget):
         if self._read_for != (machine, len(specs)):
             self._read_for = (machine, len(specs))
             self._work.run(
-                partial(read_catalogue, machine, specs), self._took_catalogue, self._refused
+                partial(read_catalogue, machine, specs, self._studio.paths),
+                self._took_catalogue,
+                self._refused,
             )
 
     def focus_first(self) -> None:
@@ -116,6 +128,12 @@ class DiscoverView(QWidget):
             self.search.search.setFocus(Qt.FocusReason.OtherFocusReason)
         else:
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        ways = QBoxLayout.Direction
+        narrow = self.width() < NARROW
+        self._head.setDirection(ways.TopToBottom if narrow else ways.LeftToRight)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -130,8 +148,8 @@ class DiscoverView(QWidget):
         column.setSpacing(theme.INSET)
         column.addWidget(self.search)
         column.addWidget(self._offline_bar())
-        head = QHBoxLayout()
-        head.setSpacing(theme.INSET)
+        self._head = head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        head.setSpacing(theme.HAIR)
         words = QVBoxLayout()
         words.setSpacing(2)
         self.heading = QLabel()
@@ -147,7 +165,7 @@ class DiscoverView(QWidget):
         words.addWidget(self.sub)
         self.all = quiet("browse-hub", "globe", "", self._browse_all)
         head.addLayout(words, 1)
-        head.addWidget(self.all, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self.all, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         column.addLayout(head)
         self.busy = QProgressBar()
         self.busy.setObjectName("searching")
@@ -177,17 +195,17 @@ class DiscoverView(QWidget):
         row = QHBoxLayout(self._offline)
         row.setContentsMargins(theme.PAD, theme.GAP, theme.GAP, theme.GAP)
         words = MarkedWords("offline-words")
+        self.online = QPushButton(self.tr("Use the network"))
+        self.online.setObjectName("go-online")
+        self.online.clicked.connect(lambda: self._studio.change(stay_offline=False))
+        row.addWidget(words, 1)
+        row.addWidget(self.online)
         words.say(
             "wifi-off",
             "muted",
             self.tr("The network is switched off in Settings. Nothing can be searched or fetched; "
                     "all that is installed works."),
         )  # fmt: skip
-        self.online = QPushButton(self.tr("Use the network"))
-        self.online.setObjectName("go-online")
-        self.online.clicked.connect(lambda: self._studio.change(stay_offline=False))
-        row.addWidget(words, 1)
-        row.addWidget(self.online)
         return self._offline
 
     def _connect(self) -> None:
@@ -216,11 +234,12 @@ class DiscoverView(QWidget):
             self._show_catalogue()
 
     def _took_installed(self, models: Sequence[InstalledModel]) -> None:
-        installed: dict[str, set[str]] = {}
+        self._installed = {}
         for model in models:
             if model.repo:
-                installed.setdefault(model.repo, set()).add(model.variant)
-        self._installed = {repo: frozenset(of) for repo, of in installed.items()}
+                older = (name.rpartition("@")[2] for name in model.older)
+                revisions = {model.revision, *older}
+                self._installed.setdefault(model.repo, {})[model.variant] = revisions
         self._follow()
 
     def _show_catalogue(self) -> None:
@@ -364,12 +383,15 @@ class DiscoverView(QWidget):
     def _ask_page(self, repo: str) -> None:
         self._hub.forget(self._page_asked)
         self._page_asked = self._hub.ask(
-            "page", repo, then=self._page_came, failed=self.page.show_trouble
+            "page", repo, self._revision, then=self._page_came, failed=self.page.show_trouble
         )
 
     def _page_came(self, page: ModelPage) -> None:
         self._page_asked = 0
         had_focus = self.page.back.hasFocus()
+        before = self.page.found
+        if before is not None and not page.found.words:
+            page = replace(page, found=replace(page.found, words=before.words))
         self.page.show_page(page)
         self._follow()
         self._measure()
@@ -378,7 +400,7 @@ class DiscoverView(QWidget):
 
     def _again(self) -> None:
         if self.page.found is not None:
-            self.open(self.page.found)
+            self.open(self.page.found, self._revision)
 
     def _measure(self) -> None:
         chosen = self._studio.settings.downloads_folder
@@ -459,7 +481,9 @@ class DiscoverView(QWidget):
     def _follow_page(self) -> None:
         found = self.page.found
         if found is not None and self.page.page is not None:
-            self.page.get.show_installed(self._installed.get(found.repo, frozenset()))
+            revision, here = self.page.page.revision, self._installed.get(found.repo, {})
+            same = frozenset(v for v, revisions in here.items() if revision in revisions)
+            self.page.get.show_installed(same, frozenset(here) - same)
             self.page.get.show_download(self._shown_download())
 
     def _settings_changed(self) -> None:
@@ -474,7 +498,7 @@ class DiscoverView(QWidget):
 
 def query_of(sought: Sought, limit: int) -> object:
     """What the hub is asked for what a person looks for."""
-    from studio.models.hub.client import Query
+    from studio.models.hub.query import Query
 
     return Query(
         words=sought.words,
@@ -485,11 +509,11 @@ def query_of(sought: Sought, limit: int) -> object:
     )
 
 
-def read_catalogue(machine: Machine, specs: Sequence[FamilySpec]) -> Sequence[Found]:
-    """The catalogue with what suits this machine first. Reads a file: for a worker."""
-    from studio.models.catalogue import recommended
-
-    return recommended(machine, specs)
+def read_catalogue(
+    machine: Machine, specs: Sequence[FamilySpec], paths: Paths
+) -> tuple[Found, ...]:
+    """The catalogue with what suits this machine first. Reads files: for a worker."""
+    return recommended(machine, specs, Pins(paths.data / PINS))
 
 
 def read_installed(store: Store) -> list[InstalledModel]:

@@ -176,7 +176,7 @@ class ModelsPane(QWidget):
         discover = self._views["discover"]
         assert isinstance(discover, DiscoverView)
         owner, _, name = repo.partition("/")
-        discover.open(Found(repo=repo, title=name, kind=None, author=owner))
+        discover.open(Found(repo=repo, title=name, kind=None, author=owner), "main")
 
     def _use(self, download: Download) -> None:
         """Choose a model that came from the hub in its pane, which comes to front."""

@@ -43,7 +43,8 @@ class MarkedWords(QWidget):
         self.hide()
 
     def say(self, picture: str, role: Role, words: str) -> None:
-        """Show this; nothing at all where there are no words."""
+        """Show this; nothing at all where there are no words. It has its place by then: what is
+        shown without one would be a window of its own."""
         self._drawn = (picture, role)
         self.words.set_raw(words)
         self.setVisible(bool(words))
@@ -79,6 +80,7 @@ class GetCard(QFrame):
         self._page: ModelPage | None = None
         self._download: Download | None = None
         self._installed: frozenset[str] = frozenset()
+        self._others: frozenset[str] = frozenset()
         self._free: tuple[Path, int] | None = None
         self._families: dict[str, str] = {}
         self.heading = QLabel(self.tr("Get this model"))
@@ -96,6 +98,7 @@ class GetCard(QFrame):
         self.fit = MarkedWords("fit")
         self.runs = MarkedWords("runs-with")
         self.room = MarkedWords("room")
+        self.other = MarkedWords("other-version")
         self.button = QPushButton()
         self.button.setObjectName("download")
         self.button.setProperty("kind", "primary")
@@ -115,8 +118,8 @@ class GetCard(QFrame):
         self.asking.set_raw(words)
         self.asking.setVisible(bool(words))
         self.waiting.setVisible(bool(words))
-        for widget in (self.variants, self.fit, self.runs, self.room, self.button,
-                       self._progress, self._files, self._refused):  # fmt: skip
+        for widget in (self.variants, self.fit, self.runs, self.other, self.room,
+                       self.button, self._progress, self._files, self._refused):  # fmt: skip
             widget.hide()
 
     def show_page(self, page: ModelPage, families: dict[str, str]) -> None:
@@ -128,10 +131,10 @@ class GetCard(QFrame):
         refused = [(path, why) for path, why in page.refused.items()]
         self._refused.show_rows(self.tr("Left out for safety ({n})"), refused)
 
-    def show_installed(self, variants: frozenset[str]) -> None:
-        """These variants are on this computer."""
-        if variants != self._installed:
-            self._installed = variants
+    def show_installed(self, variants: frozenset[str], others: frozenset[str]) -> None:
+        """These variants are on this computer; of `others` another version is."""
+        if (variants, others) != (self._installed, self._others):
+            self._installed, self._others = variants, others
             if self._page is not None:
                 self._fill()
 
@@ -199,6 +202,7 @@ class GetCard(QFrame):
             self.variants,
             self.fit,
             self.runs,
+            self.other,
             self.room,
             self.button,
             self._progress,
@@ -244,6 +248,9 @@ class GetCard(QFrame):
         self._files.show_rows(
             self.tr("Files ({n})"), [(f.path, file_size(f.size)) for f in variant.files]
         )
+        other = variant.id in self._others
+        words = self.tr("Another version of it is installed. It stays until you remove it.")
+        self.other.say("layers", "muted", words if other else "")
         self._show_room()
         self._show_state()
 
@@ -254,7 +261,9 @@ class GetCard(QFrame):
         if problems:
             words = f"{problems[0].problem} {problems[0].hint}".strip()
         self.fit.say("circle-x", "warning", words)
-        for widget in (self.runs, self.room, self.button, self._progress, self._files):
+        for widget in (
+            self.runs, self.other, self.room, self.button, self._progress, self._files
+        ):  # fmt: skip
             widget.hide()
 
     def _show_room(self) -> None:

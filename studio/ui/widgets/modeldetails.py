@@ -162,16 +162,16 @@ class ModelDetails(QFrame):
         row = QHBoxLayout(bar)
         row.setContentsMargins(10, 0, theme.INSET, 0)
         words = MarkedWords("newer-words")
-        words.say(
-            "circle-arrow-up",
-            "accent_text",
-            self.tr("There is a newer version on the hub. Yours stays until you get the other."),
-        )
         self.newer = QPushButton(self.tr("See it"))
         self.newer.setObjectName("see-newer")
         self.newer.clicked.connect(self._see_newer)
         row.addWidget(words, 1)
         row.addWidget(self.newer)
+        words.say(
+            "circle-arrow-up",
+            "accent_text",
+            self.tr("There is a newer version on the hub. Yours stays until you get the other."),
+        )
         bar.hide()
         return bar
 

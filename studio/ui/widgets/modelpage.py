@@ -48,6 +48,8 @@ from studio.ui.widgets.signin import SignIn
 SIDE = 380
 NARROW = 860
 """Below this width, what is to be had stands within the page instead of beside it."""
+AFTER_LICENCE = 3
+"""Its place there: below the head, the words and the licence."""
 EXAMPLES = 4
 
 
@@ -268,7 +270,6 @@ class ModelPageView(QWidget):
         column.setSpacing(theme.GAP)
         self._gate_words = MarkedWords("gate-words")
         self._gate_words.words.setProperty("role", "heading")
-        self._gate_words.say("lock", "warning", self.tr("Its makers want to be asked first"))
         first = WrapLabel(self.tr("1. Read their terms on the model’s page and agree to them."))
         self.agree = QPushButton(self.tr("Open its page"))
         self.agree.setObjectName("agree")
@@ -281,6 +282,7 @@ class ModelPageView(QWidget):
         for widget in (first, self.agree, second, self.sign_in, third):
             left = Qt.AlignmentFlag.AlignLeft if widget is self.agree else Qt.AlignmentFlag(0)
             column.addWidget(widget, 0, left)
+        self._gate_words.say("lock", "warning", self.tr("Its makers want to be asked first"))
         card.hide()
         return card
 
@@ -288,7 +290,7 @@ class ModelPageView(QWidget):
         """Beside the page, or within it below its head."""
         self._side_area.setVisible(not self._narrow)
         if self._narrow:
-            self._column.insertWidget(1, self._side)
+            self._column.insertWidget(AFTER_LICENCE, self._side)
         else:
             self._side_column.insertWidget(0, self._side)
 

@@ -130,7 +130,7 @@ class SearchBar(QWidget):
             button.setAccessibleName(self.tr("Search") if leading else self.tr("Clear"))
         self.search.textChanged.connect(self._typed)
         row.addWidget(self.search, 1)
-        row.addStretch(1)
+        row.addStretch(0)
         return row
 
     def _filters(self) -> FlowLayout:
