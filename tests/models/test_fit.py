@@ -93,7 +93,7 @@ def test_what_is_made_for_another_device_says_so() -> None:
     ],
 )
 def test_bytes_in_memory_by_how_it_is_run(said: dict[str, object], times: float) -> None:
-    assert fit.on_processor(variant(size=1, **said)) == pytest.approx(times * GB, rel=1e-6)
+    assert fit.on_processor(variant("", 1.0, **said)) == pytest.approx(times * GB, rel=1e-6)
 
 
 def test_a_large_language_model_in_safetensors_runs_in_eight_bits() -> None:
@@ -124,9 +124,10 @@ def test_half_the_bytes_to_fetch_are_preferred_where_the_picture_is_the_same() -
 
 
 def test_one_can_chat_with_what_is_chosen() -> None:
-    js = {"layout": "transformers.js", "families": ("text.causal",)}
     ways = [
-        variant("int8", 0.14, precision="int8", **js),
+        variant(
+            "int8", 0.14, layout="transformers.js", precision="int8", families=("text.causal",)
+        ),
         variant("own", 0.27, layout="transformers", precision="bf16", converter="text.genai"),
     ]
     assert _best(ways, PLAIN) == "own"

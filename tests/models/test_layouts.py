@@ -16,6 +16,7 @@ from studio.core.card import Card
 from studio.core.family import FamilySpec
 from studio.core.files import cannot_read
 from studio.engine.registry import FAMILIES, load_all
+from studio.models.headers import MAX_CONFIG
 from studio.models.hub import layouts, names
 from studio.models.installed import fits, told_of
 from studio.models.remote import RemoteFile, Variant
@@ -60,7 +61,7 @@ class Listed:
 
     def small(self, path: str) -> bytes:
         self.asked.append(path)
-        return self.files[path].read(0, layouts.MAX_CONFIG)
+        return self.files[path].read(0, MAX_CONFIG)
 
     def piece(self, path: str, start: int, end: int) -> bytes:
         self.asked.append(path)

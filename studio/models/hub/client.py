@@ -28,7 +28,7 @@ from studio.models.trouble import RefusedError
 from studio.models.variants import split
 
 if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo
+    from huggingface_hub.hf_api import HfApi, ModelInfo
 
 __all__ = ["Query", "Sort", "found_of", "page", "search"]
 
@@ -70,7 +70,8 @@ def search(net: Net, query: Query, specs: Sequence[FamilySpec] = ()) -> tuple[Fo
             return (exact,)
     tasks = [query.task] if query.task else list(TASKS[query.kind] if query.kind else ("",))
     with net.worded(), ThreadPoolExecutor(TOGETHER) as pool:
-        listed = list(pool.map(lambda task: _listed(net, words, task, query, limit), tasks))
+        api = net.api()
+        listed = list(pool.map(lambda task: _listed(api, words, task, query, limit), tasks))
     if all(not found and broken for found, broken in listed):
         raise _misunderstood()
     merged: dict[str, tuple[Any, Found]] = {}
@@ -193,11 +194,11 @@ def _exact(net: Net, repo: str, specs: Sequence[FamilySpec]) -> Found | None:
 
 
 def _listed(
-    net: Net, words: str, task: str, query: Query, limit: int
+    api: HfApi, words: str, task: str, query: Query, limit: int
 ) -> tuple[list[ModelInfo], bool]:
     """What the hub lists, and whether its answer broke off in nonsense."""
     found: list[ModelInfo] = []
-    listing = net.api().list_models(
+    listing = api.list_models(
         search=words or None,
         pipeline_tag=task or None,
         sort=_SORTS.get(query.sort, "downloads"),
