@@ -50,7 +50,7 @@ def whole(home: Path) -> None:
     assert not [n for n in files if "providers_cuda" in n or "tensorrt.so" in n or "cudnn" in n]
     assert not [n for n in files if n.endswith((".h", ".a", ".pyi")) or "WebEngine" in n]
     assert {"index.json", "sbom.cdx.json"} <= set(files)
-    elf.packages(elf.of_bundle(home), [n for n in files if ".so" in n])
+    assert elf.of_debian(home, bundle.PACKAGES)
 
 
 def desktops(package: Path, shop: Workshop) -> None:

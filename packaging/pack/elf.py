@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -104,6 +105,36 @@ def of_bundle(bundle: Path) -> dict[str, Wants]:
             )
             found[path.relative_to(bundle).as_posix()] = read(said.stdout)
     return found
+
+
+def search_in(patchelf: Path, library: Path, folders: Iterable[Path]) -> None:
+    """Write into a library where it finds others, wherever the bundle lies.
+
+    PyInstaller sets LD_LIBRARY_PATH instead, which a process started by the program may lack, and
+    a program that is none of ours must not have.
+    """
+    here = library.parent
+    path = ":".join(f"$ORIGIN/{os.path.relpath(f, here)}" for f in folders)
+    subprocess.run([str(patchelf), "--set-rpath", path, str(library)], check=True)
+
+
+def of_debian(bundle: Path, apart: str) -> list[str]:
+    """Debian's packages that a bundle wants; files below the folder `apart` see each other alone.
+
+    Raises KeyError for a library that no package is known for.
+    """
+    wants = of_bundle(bundle)
+    found: set[str] = set()
+    for inside in (True, False):
+        names = [p.name for p in bundle.rglob("*.so*") if (apart in p.parts) is inside]
+        some = {k: v for k, v in wants.items() if (apart in Path(k).parts) is inside}
+        found |= set(packages(some, names))
+    oldest = sorted((f for f in found if f.startswith("libc6 ")), key=_libc, reverse=True)
+    return sorted((found - set(oldest)) | set(oldest[:1]))
+
+
+def _libc(depends: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", depends.partition(">=")[2])))
 
 
 def packages(wants: Mapping[str, Wants], inside: Iterable[str]) -> list[str]:

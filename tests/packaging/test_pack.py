@@ -182,3 +182,7 @@ def test_each_kind_of_file_that_is_declared_is_told_by_its_bytes() -> None:
         assert each.find(f"{space}magic/{space}match") is not None
         assert each.find(f"{space}sub-class-of") is not None
         assert f"{each.attrib['type']};" in text
+
+
+def test_the_newest_c_library_that_any_part_names_is_asked_for() -> None:
+    assert max(["libc6 (>= 2.9)", "libc6 (>= 2.35)"], key=elf._libc) == "libc6 (>= 2.35)"
