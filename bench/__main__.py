@@ -15,6 +15,7 @@ from bench import pages, report
 
 PARTS: tuple[str, ...] = (
     "text", "loop", "image", "diffusion", "load", "speech", "music", "library", "window", "smooth",
+    "download",
 )  # fmt: skip
 
 

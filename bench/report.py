@@ -44,6 +44,14 @@ def duration(
         _tell(Row(what, "s", ours, peer, value, value / ours, (bars or {}).get(peer)))
 
 
+def size(
+    what: str, ours: float, peers: dict[str, float], bars: dict[str, float] | None = None
+) -> None:
+    """Megabytes, less is better: ours, then each peer and how many times less ours is."""
+    for peer, value in peers.items():
+        _tell(Row(what, "MB", ours, peer, value, value / ours, (bars or {}).get(peer)))
+
+
 def _tell(row: Row) -> None:
     bar = "" if row.bar is None else f"  (bar x{row.bar:.2f})"
     print(
