@@ -198,7 +198,7 @@ class DiscoverView(QWidget):
         self.online = QPushButton(self.tr("Use the network"))
         self.online.setObjectName("go-online")
         self.online.clicked.connect(lambda: self._studio.change(stay_offline=False))
-        row.addWidget(words, 1)
+        row.addWidget(words, 1, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.online)
         words.say(
             "wifi-off",

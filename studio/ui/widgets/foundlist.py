@@ -138,6 +138,11 @@ class FoundModel(QAbstractListModel):
             parts.append(day)
         return " · ".join(parts)
 
+    def _best(self, found: Found) -> str:
+        return (
+            self.tr("Our first choice of its kind for this computer") if found.recommended else ""
+        )
+
     def rowCount(self, parent: Index = NO_PARENT) -> int:
         return 0 if parent.isValid() else len(self._all)
 
@@ -151,9 +156,10 @@ class FoundModel(QAbstractListModel):
             return found.title
         if role == Qt.ItemDataRole.ToolTipRole:
             fit = found.fit.sentence if found.fit is not None else ""
-            return "\n".join(part for part in (found.repo, found.words, fit) if part)
+            best = self._best(found)
+            return "\n".join(part for part in (found.repo, found.words, fit, best) if part)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            parts = [found.title, task_words(found), found.author]
+            parts = [found.title, self._best(found), task_words(found), found.author]
             parts += [chip.words for chip in self.chips(found)]
             parts += [self.figures(found), found.words]
             return ", ".join(part for part in parts if part)
@@ -315,6 +321,10 @@ class _CardDelegate(QStyledItemDelegate):
         icons.icon(name, "accent_text").paint(painter, tile.adjusted(9, 9, -9, -9))
         left = tile.right() + 12
         line = QRect(left, inner.top(), inner.right() - left, 20)
+        if found.recommended:
+            star = QRect(line.right() - 16, line.top() + 1, 16, 16)
+            icons.icon("star", "gold", filled=True).paint(painter, star)
+            line.setRight(star.left() - 6)
         painter.setPen(theme.color("text"))
         draw_line(painter, face(option.font, 14, QFont.Weight.DemiBold), line, found.title)
         second = " · ".join(part for part in (task_words(found), found.author) if part)

@@ -39,7 +39,7 @@ class MarkedWords(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.GAP)
         row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.words, 1)
+        row.addWidget(self.words, 1, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
     def say(self, picture: str, role: Role, words: str) -> None:

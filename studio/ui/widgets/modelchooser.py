@@ -42,6 +42,7 @@ class ModelChooser(QComboBox):
         self._open = False
         """The list is open, or was until this moment."""
         self.setPlaceholderText(self.tr("No model"))
+        self.setIconSize(QSize(14, 14))
         self.hide()
         self.currentIndexChanged.connect(self._changed)
 
@@ -79,10 +80,13 @@ class ModelChooser(QComboBox):
         self.initStyleOption(option)
         metrics = self.fontMetrics()
         titles = [offer.title for offer in self._offers] or [self.placeholderText()]
-        inside = QSize(max(map(metrics.horizontalAdvance, titles)) + 8, metrics.height())
+        inside = QSize(max(map(metrics.horizontalAdvance, titles)), metrics.height())
         kind = QStyle.ContentsType.CT_ComboBox
         size = self.style().sizeFromContents(kind, option, inside, self)
         return QSize(size.width(), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.minimumWidth(), super().minimumSizeHint().height())
 
     def fill(self, offers: Sequence[Offer], wanted: tuple[str, str] | None = None) -> None:
         """Offer these. The chosen one stays if it is there; `wanted` (family, model) goes first."""

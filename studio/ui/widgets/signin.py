@@ -90,7 +90,7 @@ class SignIn(QWidget):
             self.words.set_raw(f"{said} {account.note}".strip())
         else:
             self.words.set_raw(
-                self.tr("It is kept in the keyring of this computer and sent to the hub alone.")
+                self.tr("A token is kept in this computer’s keyring and sent to the hub alone.")
             )
         for widget in (self.token, self.enter, self.where):
             widget.setVisible(not inside)
