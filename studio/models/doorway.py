@@ -1,12 +1,21 @@
-"""How huggingface_hub's client reaches a server: through the proxy that holds for each address."""
+"""How huggingface_hub's client reaches a server: through the proxy that holds for each address,
+and with bounds to what is taken for an answer."""
 
 from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 import httpx2
+
+LARGEST = 32 << 20
+"""Bytes of one answer; a listing of 5,000 files has about two million."""
+LARGEST_PACKED = 1 << 20
+"""The same where it comes compressed, as it may be a thousand times as large unpacked."""
+LONGEST = 120.0
+"""Seconds for one answer: one that drips is no answer."""
 
 
 class Doorway(httpx2.BaseTransport):
@@ -20,10 +29,14 @@ class Doorway(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         try:
-            return self._way(self._proxy(str(request.url))).handle_request(request)
+            answer = self._way(self._proxy(str(request.url))).handle_request(request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             # Those the client would try again for half a minute, while a person waits.
             raise ConnectionError from error
+        packed = "Content-Encoding" in answer.headers
+        assert isinstance(answer.stream, httpx2.SyncByteStream)
+        answer.stream = _Bounded(answer.stream, LARGEST_PACKED if packed else LARGEST)
+        return answer
 
     def close(self) -> None:
         with self._lock:
@@ -41,3 +54,23 @@ class Doorway(httpx2.BaseTransport):
                     verify=self._context, trust_env=False, proxy=through
                 )
             return self._ways[proxy]
+
+
+class _Bounded(httpx2.SyncByteStream):
+    """A body that breaks off where it grows, or lasts, beyond all sense."""
+
+    def __init__(self, body: httpx2.SyncByteStream, largest: int) -> None:
+        self._body = body
+        self._largest = largest
+        self._until = time.monotonic() + LONGEST
+
+    def __iter__(self) -> Iterator[bytes]:
+        count = 0
+        for piece in self._body:
+            count += len(piece)
+            if count > self._largest or time.monotonic() > self._until:
+                raise httpx2.DecodingError("an answer without an end")
+            yield piece
+
+    def close(self) -> None:
+        self._body.close()

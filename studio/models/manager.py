@@ -18,6 +18,7 @@ from studio.core.paths import Paths, resources
 from studio.core.settings import Settings
 from studio.models import catalogue, keep
 from studio.models.catalogue import PINS, Entry
+from studio.models.headers import parse_json
 from studio.models.keep import Report, Undo
 from studio.models.machine import machine_of
 from studio.models.net import Net, checked_endpoint
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from studio.models.hub.query import Query
     from studio.models.transfer import Transfers
 
+MAX_WHO = 1 << 20
+"""Bytes of what the hub says of a person."""
 OPEN = ("waiting", "starting", "running", "verifying")
 """States of a download that goes on by itself."""
 
@@ -298,7 +301,7 @@ class Manager:
         self.net.check()
         self.tokens.hold(token)
         try:
-            name = self._whose(token)
+            name = self._whose()
         except BaseException:
             self.tokens.drop()
             raise
@@ -317,8 +320,7 @@ class Manager:
 
     def who(self) -> Account:
         """Who is signed in, as the hub says; it is not asked where there is no token."""
-        token = self.tokens.get()
-        return self._account(self._whose(token) if token else "")
+        return self._account(self._whose() if self.tokens.get() else "")
 
     # The whole
 
@@ -357,10 +359,12 @@ class Manager:
             transfers.close()
         self.net.close()
 
-    def _whose(self, token: str) -> str:
-        with self.net.worded():
-            said = self.net.api().whoami(token=token)
-        name = said.get("name") if isinstance(said, dict) else None
+    def _whose(self) -> str:
+        """The name that goes with the token, as the hub says."""
+        # Not by huggingface_hub, which looks into its own file of tokens when this is refused.
+        with self.net.worded(), self.net.get(f"{self.net.endpoint}/api/whoami-v2") as answer:
+            said = parse_json(answer.read(MAX_WHO)) or {}
+        name = said.get("name")
         self._name = "".join(c for c in str(name or "")[:100] if c.isprintable())
         return self._name
 

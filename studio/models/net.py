@@ -301,6 +301,7 @@ class Net:
 
     def _leave(self, request: httpx2.Request) -> None:
         self.check()
+        request.headers["Accept-Encoding"] = "identity"
         if "Authorization" in request.headers and not self.token_for(str(request.url)):
             del request.headers["Authorization"]
 

@@ -23,10 +23,12 @@ def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     import huggingface_hub
     from huggingface_hub import constants
+    from huggingface_hub.utils._http import default_client_factory
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
-    huggingface_hub.close_session()  # made anew, with this environment
+    # Made anew, with this environment, and not as the studio has it made.
+    huggingface_hub.set_client_factory(default_client_factory)
     yield
     huggingface_hub.close_session()

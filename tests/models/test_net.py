@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.core.errors import StudioError
+from studio.models import doorway
 from studio.models.net import HUB, Net, checked_endpoint, is_repo
 from studio.models.trouble import OFFLINE, RefusedError, explain, wait_of
 from tests.hub import Hub
@@ -313,6 +314,25 @@ def test_offline_nothing_is_asked(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(StudioError, match="off the network"):
         net.check()
     assert len(hub.log.all()) == 1
+
+
+def test_an_answer_without_an_end_is_none(
+    hub: Hub, net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doorway, "LARGEST", 1000)
+    hub.add("a/wide", {f"{n}.json": "{}" for n in range(50)})
+    with pytest.raises(StudioError, match="makes no sense"), net.worded():
+        list(net.api().list_repo_tree("a/wide"))
+    monkeypatch.setattr(doorway, "LARGEST", 1 << 20)
+    monkeypatch.setattr(doorway, "LARGEST_PACKED", 100)
+    hub.fault("gzip", on="api", times=1)
+    with pytest.raises(StudioError, match="makes no sense"), net.worded():
+        list(net.api().list_repo_tree("a/wide"))
+    assert len(list(net.api().list_repo_tree("a/wide"))) == 50
+    monkeypatch.setattr(doorway, "LONGEST", 0.2)
+    hub.fault("drip", on="api", rate=2000)
+    with pytest.raises(StudioError, match="makes no sense"), net.worded():
+        list(net.api().list_repo_tree("a/wide"))
 
 
 # Words
