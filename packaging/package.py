@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pack import appimage, archive, bundle, deb, macos, windows
+from pack import appimage, archive, bundle, deb, flatpak, macos, windows
 from pack.contents import FLAVOURS, Flavour, table
 from pack.workshop import Workshop, equip, open_workshop, say
 
@@ -41,7 +41,12 @@ def portable(shop: Workshop, home: Path, out: Path) -> Path:
 
 Maker = Callable[[Workshop, Path, Path], Path]
 MAKERS: dict[str, dict[str, Maker]] = {
-    "linux": {"deb": deb.build, "archive": portable, "appimage": appimage.build},
+    "linux": {
+        "deb": deb.build,
+        "archive": portable,
+        "appimage": appimage.build,
+        "flatpak": flatpak.build,
+    },
     "win32": {"setup": windows.build},
     "darwin": {"dmg": macos.build},
 }
