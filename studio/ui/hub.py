@@ -96,6 +96,8 @@ class Hub(QObject):
         self._asked: dict[int, _Asked] = {}
         self._to_add: dict[tuple[str, str], str] = {}
         self._downloads: tuple[Download, ...] = ()
+        self._listed = False
+        """The courier has told of its downloads once."""
         # Ten downloads tell of themselves a hundred times a second; nobody reads that fast.
         self._later = QTimer(self, singleShot=True, interval=80)
         self._later.timeout.connect(self.progressed)
@@ -273,12 +275,16 @@ class Hub(QObject):
             self.progressed.emit()
         elif not self._later.isActive():
             self._later.start()
+        known, self._listed = self._listed, True
         for download in downloads:
-            if download.id in before and before[download.id] != download.state:
-                if download.state == "done":
-                    self.finished.emit(download)
-                elif download.state == "failed":
-                    self.broken.emit(download)
+            # A small one may begin and end between two looks; what an earlier run had is no news.
+            begun = known or (download.repo, download.variant) in self._to_add
+            if before.get(download.id, "" if begun else download.state) == download.state:
+                continue
+            if download.state == "done":
+                self.finished.emit(download)
+            elif download.state == "failed":
+                self.broken.emit(download)
 
     def _died(self, ended: Ended) -> None:
         for number in ended.asked:

@@ -15,7 +15,15 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QStandardItem, QStandardItemModel
+from PySide6.QtGui import (
+    QFont,
+    QFontMetrics,
+    QKeyEvent,
+    QPainter,
+    QPen,
+    QStandardItem,
+    QStandardItemModel,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -100,6 +108,12 @@ class ModelList(QListView):
     def choose(self, model_id: str) -> None:
         """Pick the model of that id, where it is listed."""
         self._pick(model_id)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Home:  # Qt would stop at the heading above the first
+            self._pick("")
+        else:
+            super().keyPressEvent(event)
 
     def _sections(self, entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
         sections = [
