@@ -49,6 +49,8 @@ class Fetch:
         self.stop = threading.Event()
         self.received = 0
         """Bytes that came over the network."""
+        self.reading = False
+        """What is here already is read, which may take a while."""
         self.trouble: StudioError | None = None
         """Why it waits, while it does."""
         self._answer: urllib3.BaseHTTPResponse | None = None

@@ -99,6 +99,8 @@ class Order:
     def told(self) -> Download:
         """How it stands, for a person."""
         plan, message, hint, state = self.plan, self.message, self.hint, self.state
+        if state == "running" and self.active and all(f.reading for f in self.active.values()):
+            state = "verifying"
         troubles = [fetch.trouble for fetch in self.active.values()]
         if state == "running" and troubles and troubles[0] and all(troubles):
             message, hint = troubles[0].message, troubles[0].hint

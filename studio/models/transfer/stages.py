@@ -76,12 +76,14 @@ def bring(order: Order, file: RemoteFile, fetch: Fetch, opened: Callable[[], Non
     while another program brings it.
     """
     with order.layout.held(file):
+        part = fetch.part
         place = order.layout.find(order.plan.revision, file)
+        fetch.reading = place is not None or part.note.exists()
         if place is not None and is_right(place, file, fetch.check):
             return _seen(place, fetched=False)
-        part = fetch.part
         try:
             part.open(fetch.check)
+            fetch.reading = False
             opened()
             fetch.run()
             part.finish()

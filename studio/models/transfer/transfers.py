@@ -210,12 +210,18 @@ class Transfers:
         order.lock = lock
 
     def _start(self, order: Order) -> None:
+        """Have it done. Raises StudioError, and changes nothing, where that is impossible."""
         if self._closed.is_set():
             raise StudioError("Triptych is closing.", "Start it again to download.")
-        self._take(order)
-        self._orders[order.plan.id] = order
         order.state, order.stage = "waiting", "look"
-        self._journal.write(order.entry())
+        self._take(order)
+        try:
+            self._journal.write(order.entry())
+        except StudioError:
+            if order.lock is not None:
+                order.lock.free()
+            raise
+        self._orders[order.plan.id] = order
         self._stir()
 
     def _again(self, order: Order) -> None:
@@ -385,8 +391,10 @@ class Transfers:
                 with self._lock:
                     order.rounds += 1
                     order.looked(checked, parts)
+                    others = list(self._orders.values())
+                stages.check_room(order, others, self._rules.reserve)
+                with self._lock:
                     if order.live:
-                        stages.check_room(order, self._orders.values(), self._rules.reserve)
                         order.stage = "bring" if order.waiting else "install"
                         order.state = "running" if order.waiting else "verifying"
             elif stage == "install":

@@ -12,6 +12,8 @@ from tests.engine.tiny_transformers import make_gpt2
 from tests.hub import Hub, Noise, Repo
 from tests.models.transfer.world import Program, plan_of
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 MB = 1_000_000
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from studio.core.errors import StudioError
 from studio.models.transfer import Rules
 from tests.hub import Hub, Noise
 from tests.models.transfer.world import Program, plan_of
@@ -152,3 +153,13 @@ def test_a_disk_that_goes_away_is_a_sentence(hub: Hub, program: Program) -> None
     program.transfers.resume(plan.id)
     assert program.ended(plan.id).state == "done"
     program.assert_right(repo)
+
+
+def test_what_cannot_be_remembered_is_not_begun(hub: Hub, tmp_path: Path) -> None:
+    repo = hub.add("owner/name", {"a.onnx": Noise(1000, 1)})
+    (tmp_path / "state").write_text("a file stands where the folder should be")
+    with Program(hub, tmp_path) as program:
+        with pytest.raises(StudioError, match="cannot be remembered"):
+            program.transfers.add(plan_of(repo, program.cache))
+        assert not program.transfers.all()
+    assert not hub.log.all()

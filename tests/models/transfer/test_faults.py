@@ -12,6 +12,8 @@ from tests.hub import Hub, Noise
 from tests.hub.content import Source
 from tests.models.transfer.world import QUICK, Program, plan_of
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 SIZE = 3_000_000
 FILES: dict[str, Source] = {"config.json": '{"model_type": "tiny"}', "model.onnx": Noise(SIZE, 7)}
 

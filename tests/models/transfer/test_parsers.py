@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from studio.models.remote import RemoteFile
@@ -52,6 +52,7 @@ ENTRIES = st.builds(
 )
 
 
+@settings(max_examples=20)
 @given(ENTRIES)
 def test_entries_are_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, entry: Entry
@@ -122,6 +123,7 @@ def test_any_list_of_checked_blobs_is_read(
     assert bool(found) or not data.isascii()
 
 
+@settings(max_examples=25)
 @given(st.lists(st.binary(min_size=1, max_size=100), max_size=8), st.integers(0, 800))
 def test_a_part_goes_on_where_it_was_kept(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], torn: int
