@@ -10,8 +10,10 @@ https://huggingface.co/docs/diffusers/using-diffusers/loading#checkpoint-variant
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from studio.models.inspect import OPTIONAL_PARTS, PICKLED
@@ -48,6 +50,27 @@ class Part:
     """Names in the repository, the card and the licence of its root with them; sorted."""
 
 
+class _Files(tuple[PurePosixPath, ...]):
+    """Sorted files, and what is asked of them for each: a repository may have thousands."""
+
+    @cached_property
+    def known(self) -> frozenset[PurePosixPath]:
+        return frozenset(self)
+
+    @cached_property
+    def near(self) -> dict[PurePosixPath, list[str]]:
+        """The names in each folder, sorted."""
+        found: dict[PurePosixPath, list[str]] = {}
+        for file in self:
+            found.setdefault(file.parent, []).append(file.name)
+        return {folder: sorted(names) for folder, names in found.items()}
+
+    @cached_property
+    def drawn(self) -> frozenset[PurePosixPath]:
+        """The folders with an ONNX file in them."""
+        return frozenset(f.parent for f in self if f.suffix == ".onnx")
+
+
 def model_name(repo: str, variant: str) -> str:
     """What recipes call a model from a hub."""
     return f"{repo}:{variant}" if variant else repo
@@ -65,12 +88,14 @@ def split(names: Iterable[str]) -> tuple[Part, ...]:
 
     Tells from names alone: whether they are whole, and what runs them, the contents say.
     """
-    files = [PurePosixPath(n) for n in sorted(set(names)) if not _hidden(n)]
+    files = _Files(PurePosixPath(n) for n in sorted(set(names)) if not _hidden(n))
     homes = _homes(files)
-    parts: list[Part] = []
-    for home in homes:
-        below = [f for f in files if _home_of(f, homes) == home]
-        parts += _models(home, below)
+    below: dict[PurePosixPath, list[PurePosixPath]] = {home: [] for home in homes}
+    for file in files:
+        home = next((folder for folder in file.parents if folder in below), None)
+        if home is not None:
+            below[home].append(file)
+    parts = [part for home in homes for part in _models(home, _Files(below[home]))]
     common = [f.as_posix() for f in files if len(f.parts) == 1 and _about(f.name)]
     return _told_apart([_with(part, common) for part in parts])
 
@@ -92,7 +117,7 @@ def _about(name: str) -> bool:
     return name == "README.md" or name.upper().startswith(("LICEN", "NOTICE", "COPYING"))
 
 
-def _homes(files: Sequence[PurePosixPath]) -> list[PurePosixPath]:
+def _homes(files: _Files) -> list[PurePosixPath]:
     """The folders that are models, the deepest first."""
     root = PurePosixPath()
     indexed: dict[PurePosixPath, set[str]] = {}
@@ -105,27 +130,19 @@ def _homes(files: Sequence[PurePosixPath]) -> list[PurePosixPath]:
         own = indexed[folder] & {"genai_config.json", "model_index.json"}
         if own or not homes.intersection(above):
             homes.add(folder)
-    homes |= {f.parent for f in files if _voice(f, files) and not _inside(f, homes)}
+    homes |= {f.parent for f in files if _voice(f, files) and homes.isdisjoint(f.parents)}
     loose = [f for f in files if f.suffix in (".onnx", ".safetensors") and f.parent == root]
     if loose and root not in homes:
         homes.add(root)
     return sorted(homes, key=lambda f: (-len(f.parts), f.as_posix()))
 
 
-def _inside(file: PurePosixPath, homes: Iterable[PurePosixPath]) -> bool:
-    return any(home in file.parents for home in homes)
-
-
-def _home_of(file: PurePosixPath, homes: Sequence[PurePosixPath]) -> PurePosixPath | None:
-    return next((home for home in homes if home in file.parents), None)
-
-
-def _voice(file: PurePosixPath, files: Sequence[PurePosixPath]) -> bool:
+def _voice(file: PurePosixPath, files: _Files) -> bool:
     """Whether this is a Piper voice: an ONNX file with its settings beside it."""
-    return file.suffix == ".onnx" and file.with_name(f"{file.name}.json") in files
+    return file.suffix == ".onnx" and file.with_name(f"{file.name}.json") in files.known
 
 
-def _models(home: PurePosixPath, files: Sequence[PurePosixPath]) -> Iterator[Part]:
+def _models(home: PurePosixPath, files: _Files) -> Iterator[Part]:
     names = {f.name for f in files if f.parent == home}
     rest = [f for f in files if _small(f)]
     if "genai_config.json" in names:
@@ -143,9 +160,7 @@ def _models(home: PurePosixPath, files: Sequence[PurePosixPath]) -> Iterator[Par
         yield from _loose(home, files, rest)
 
 
-def _pipelines(
-    home: PurePosixPath, files: Sequence[PurePosixPath], rest: Sequence[PurePosixPath]
-) -> Iterator[Part]:
+def _pipelines(home: PurePosixPath, files: _Files, rest: Sequence[PurePosixPath]) -> Iterator[Part]:
     """A pipeline of diffusers; a checkpoint of the same model in one file beside it stays.
 
     Where only some of its parts are graphs, those in safetensors go with them.
@@ -215,9 +230,7 @@ def _index_of_another(file: PurePosixPath, form: str) -> bool:
     return said not in ("", form)
 
 
-def _graphs(
-    home: PurePosixPath, files: Sequence[PurePosixPath], rest: Sequence[PurePosixPath]
-) -> Iterator[Part]:
+def _graphs(home: PurePosixPath, files: _Files, rest: Sequence[PurePosixPath]) -> Iterator[Part]:
     """ONNX files by their forms; a graph that is there in one form only goes with all."""
     formed: dict[str, dict[PurePosixPath, PurePosixPath]] = {}
     for file in files:
@@ -236,32 +249,34 @@ def _graphs(
         yield _part(_slug(home, form or WHOLE), home, layout, form, [*rest, *held, *data, *odd])
 
 
-def _beside(graph: PurePosixPath, files: Sequence[PurePosixPath]) -> list[PurePosixPath]:
-    near = {f.name: f for f in files if f.parent == graph.parent}
-    return [near[n] for n in graph_data(graph.name, near)]
+def _beside(graph: PurePosixPath, files: _Files) -> list[PurePosixPath]:
+    near = files.near.get(graph.parent, [])
+    begin = f"{graph.stem}."
+    some = near[bisect_left(near, begin) : bisect_left(near, f"{graph.stem}/")]
+    return [graph.with_name(n) for n in graph_data(graph.name, some)]
 
 
-def _data(file: PurePosixPath, files: Sequence[PurePosixPath]) -> bool:
+def _data(file: PurePosixPath, files: _Files) -> bool:
     """Whether by its name a file holds weights of a graph."""
     near = file.suffix in (".data", ".weight", ".weights", ".pb") or "onnx_data" in file.name
-    return near and any(f.suffix == ".onnx" and f.parent == file.parent for f in files)
+    return near and file.parent in files.drawn
 
 
-def _voices(
-    home: PurePosixPath, files: Sequence[PurePosixPath], rest: Sequence[PurePosixPath]
-) -> Iterator[Part]:
+def _voices(home: PurePosixPath, files: _Files, rest: Sequence[PurePosixPath]) -> Iterator[Part]:
     """Piper's voices, each by its own name wherever it lies."""
     graphs = [f for f in files if _voice(f, files)]
     settings = {f.with_name(f"{f.name}.json") for f in graphs}
+    near: dict[PurePosixPath, list[PurePosixPath]] = {}
+    for file in rest:
+        if file not in settings:
+            near.setdefault(file.parent, []).append(file)
     for graph in graphs:
         own = graph.with_name(f"{graph.name}.json")
-        others = [f for f in rest if f not in settings and f.parent == graph.parent]
+        others = near.get(graph.parent, [])
         yield _part(_said(graph.stem), graph.parent, "piper", "", [*others, graph, own])
 
 
-def _loose(
-    home: PurePosixPath, files: Sequence[PurePosixPath], rest: Sequence[PurePosixPath]
-) -> Iterator[Part]:
+def _loose(home: PurePosixPath, files: _Files, rest: Sequence[PurePosixPath]) -> Iterator[Part]:
     """Files of weights without a word beside them: each is a model."""
     kokoro = [f for f in files if f.match("voices*.bin") and f.parent == home]
     kokoro += [f for f in files if f.parent == home / "voices" and f.suffix == ".bin"]
