@@ -79,17 +79,13 @@ class Courier:
             if self._up or self._closed:
                 return
             self._up = True
-        self._hand.submit(self._spawn)
+            self._hand.submit(self._spawn)
 
     def ask(self, action: str, *args: object) -> int:
         """Ask for an action of `Manager` by its name; the Reply has the number that this gives."""
         ask = Ask(next(self._numbers), action, args)
         with self._lock:
             self._open[ask.id] = ask
-            if action == "sign_in" and args:
-                self._start = replace(self._start, token=str(args[0]))
-            elif action == "sign_out":
-                self._start = replace(self._start, token="")
         self.start()
         self._send(ask)
         return ask.id
@@ -104,12 +100,11 @@ class Courier:
             before = self._start.settings
             self._start = replace(self._start, settings=settings)
             anew = self._up and before.endpoint != settings.endpoint
-            if anew:
-                # A token is for one server only.
-                self._start = replace(self._start, token="")
-        if anew:
-            self._hand.submit(self._end_politely)
-        else:
+            if before.endpoint != settings.endpoint:
+                self._start = replace(self._start, token="")  # it is for one server only
+            if anew and not self._closed:
+                self._hand.submit(self._end_politely)
+        if not anew:
             self._send(Use(settings))
 
     def equip(self, machine: Machine, specs: Sequence[FamilySpec]) -> None:
@@ -179,9 +174,12 @@ class Courier:
         if isinstance(said, Reply):
             with self._lock:
                 ask = self._open.pop(said.id, None)
-                refused = isinstance(said.value, StudioError)
-                if refused and ask is not None and ask.action == "sign_in":
-                    self._start = replace(self._start, token="")
+                if ask is not None and not isinstance(said.value, StudioError):
+                    # The next process has to know it as well, where no keyring does.
+                    if ask.action == "sign_in":
+                        self._start = replace(self._start, token=str(ask.args[0]))
+                    elif ask.action == "sign_out":
+                        self._start = replace(self._start, token="")
             if said.detail:
                 log.error("the courier failed at %s: %s", ask and ask.action, said.detail)
             if ask is None:

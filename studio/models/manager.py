@@ -26,7 +26,7 @@ from studio.models.pages import Pages
 from studio.models.remote import Account, Download, Found, Machine, ModelPage, Update, Variant
 from studio.models.shelves import downloads_folder, open_store
 from studio.models.store import InstalledModel, Store
-from studio.models.token import Tokens
+from studio.models.token import MARKS, Tokens
 from studio.models.variants import model_name
 from studio.models.verify import Told, go_on, nothing
 
@@ -77,7 +77,7 @@ class Manager:
             lambda: self.tokens.get(),
             lambda: self._settings().stay_offline,
         )
-        self.tokens = Tokens(self.net.server)
+        self.tokens = Tokens(self.net.server, paths.data / MARKS)
         self._pages = Pages(self.net, self._equipped, paths.data / PINS)
 
     def equip(self, machine: Machine, specs: Sequence[FamilySpec]) -> None:
@@ -299,12 +299,8 @@ class Manager:
     def sign_in(self, token: str) -> Account:
         """Use this token from now on, if the hub knows it; kept in the keyring of the system."""
         self.net.check()
-        self.tokens.hold(token)
-        try:
+        with self.tokens.trying(token):
             name = self._whose()
-        except BaseException:
-            self.tokens.drop()
-            raise
         self.tokens.keep()
         return self._account(name)
 

@@ -6,17 +6,23 @@ what is kept, as everywhere in the ecosystem. Nothing here writes it to a file.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from studio.core.errors import StudioError
+from studio.core.files import write_atomic
 
 log = logging.getLogger(__name__)
 
 SERVICE = "Triptych"
+MARKS = "signed-in.txt"
+MAX_MARKS = 1 << 16
 VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _FORM = re.compile(r"[!-~]{8,4096}")
 """What can stand in a header: letters, digits and signs of ASCII, no space, no line end."""
@@ -25,15 +31,18 @@ _FORM = re.compile(r"[!-~]{8,4096}")
 class Tokens:
     """The token for one server, `server` being its origin as `https://huggingface.co`.
 
-    Safe from any thread. The keyring is asked once, when the token is first needed: it may have
-    to ask the person.
+    Safe from any thread. The keyring is asked once, when the token is first needed, and only
+    where `marks` (a file, which holds the names of servers and no secret) says that it keeps one:
+    it may have to ask the person to be unlocked.
     """
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, marks: Path) -> None:
         self._server = server
+        self._marks = marks
         self._lock = threading.RLock()
         self._asked = False
         self._token: str | None = None
+        self._in_ring = False
         self._trouble = ""
 
     def get(self) -> str | None:
@@ -54,7 +63,7 @@ class Tokens:
             return "environment"
         if self.get() is None:
             return ""
-        return "run" if self._trouble else "keyring"
+        return "keyring" if self._in_ring else "run"
 
     @property
     def trouble(self) -> str:
@@ -70,7 +79,21 @@ class Tokens:
                 "Unset HF_TOKEN and start again to sign in here.",
             )
         with self._lock:
-            self._asked, self._token = True, checked(token)
+            self._token = checked(token)
+            self._asked, self._in_ring = True, False
+
+    @contextlib.contextmanager
+    def trying(self, token: str) -> Iterator[None]:
+        """Hold this token; the one before is held again where something is raised within."""
+        with self._lock:
+            before = self._asked, self._token, self._in_ring
+        self.hold(token)
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._asked, self._token, self._in_ring = before
+            raise
 
     def keep(self) -> bool:
         """Put the token that is held into the keyring; whether the keyring took it."""
@@ -84,13 +107,15 @@ class Tokens:
             except Exception as error:
                 self._refused(error)
                 return False
+            self._in_ring = True
+            self._mark(True)
             return True
 
     def drop(self) -> None:
         """Forget the token, in the keyring as well."""
         with self._lock:
-            self._asked, self._token, self._trouble = True, None, ""
-            ring = self._ring()
+            self._asked, self._token, self._in_ring, self._trouble = True, None, False, ""
+            ring = self._ring() if self._marked() else None
             if ring is None:
                 return
             try:
@@ -102,9 +127,19 @@ class Tokens:
                     "The keyring of this system did not give the token away.",
                     f"Remove the entry “{SERVICE}” in the system's own keyring program.",
                 ) from None
+            self._mark(False)
+
+    def _marked(self) -> bool:
+        return self._server in _lines(self._marks)
+
+    def _mark(self, kept: bool) -> None:
+        servers = _lines(self._marks) - {self._server}
+        if kept:
+            servers.add(self._server)
+        write_atomic(self._marks, "".join(f"{s}\n" for s in sorted(servers)).encode("ascii"))
 
     def _kept(self) -> str | None:
-        ring = self._ring()
+        ring = self._ring() if self._marked() else None
         if ring is None:
             return None
         try:
@@ -112,7 +147,8 @@ class Tokens:
         except Exception as error:  # each system's backend has errors of its own
             self._refused(error)
             return None
-        return found if found and _FORM.fullmatch(found) else None
+        self._in_ring = found is not None and _FORM.fullmatch(found) is not None
+        return found if self._in_ring else None
 
     def _ring(self) -> Any:
         """The system's keyring, or None where there is none; files of text do not count as one."""
@@ -132,6 +168,14 @@ class Tokens:
         # Its kind alone: the text of a backend's error is not known to be free of secrets.
         log.warning("the keyring refused: %s", type(error).__name__)
         self._trouble = "The keyring of this system is locked or does not answer."
+
+
+def _lines(path: Path) -> set[str]:
+    try:
+        with path.open("rb") as file:
+            return set(file.read(MAX_MARKS).decode("ascii").split())
+    except (OSError, ValueError):
+        return set()
 
 
 def from_environment() -> str | None:

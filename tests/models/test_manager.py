@@ -19,12 +19,15 @@ from studio.models import catalogue
 from studio.models.catalogue import Entry, Way
 from studio.models.hub.query import Query
 from studio.models.manager import Manager
-from studio.models.remote import Download
+from studio.models.remote import Account, Download
 from studio.models.shelves import open_store
 from studio.models.token import VARIABLES
 from tests.hub import Hub
 from tests.hub.layouts import card, genai
 from tests.models.couriers import MACHINE, chat
+from tests.models.rings import Ring, ring
+
+__all__ = ["ring"]
 
 TOKEN = "hf_SecretOfNobody"
 
@@ -283,6 +286,31 @@ def test_the_system_s_cache_is_used_where_the_environment_names_it(
     assert Path(file).is_file()
     folder = snapshot_download("a/chat", cache_dir=tmp_path / "shared", local_files_only=True)
     assert (Path(folder) / "model.onnx").is_file()
+
+
+def test_who_signs_in_stays_so_in_the_keyring(
+    hub: Hub, house: House, tmp_path: Path, ring: Ring
+) -> None:
+    chat(hub, "a/private", private=True)
+    hub.user(TOKEN, "ann", "a/private")
+    assert house.manager.signed_in() == Account("")
+    with pytest.raises(StudioError, match="or it is private"):
+        house.manager.page("a/private")
+    assert house.manager.sign_in(TOKEN) == Account("ann", "keyring", "")
+    with pytest.raises(StudioError, match="accept the token"):
+        house.manager.sign_in("hf_NotTheRightOne")
+    later = House(tmp_path, hub.endpoint).manager
+    assert later.signed_in() == Account("", "keyring", "")  # nobody was asked
+    assert later.page("a/private").found.private
+    assert later.who().name == "ann"
+    with Hub() as other:
+        chat(other)
+        House(tmp_path, other.endpoint).manager.page("a/chat")
+        assert {s.token for s in other.log.all()} == {""}
+    assert later.sign_out() == Account("")
+    assert ring.held == {}
+    with pytest.raises(StudioError, match="or it is private"):
+        House(tmp_path, hub.endpoint).manager.page("a/private")
 
 
 def test_searches_are_for_what_runs_here(hub: Hub, house: House) -> None:
