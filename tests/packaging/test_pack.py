@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pack import archive, deb, elf, licences, modules
+from pack import archive, deb, elf, licences, modules, workshop
 from pack.workshop import Workshop
 from studio.cli.main import parser
 from studio.core import media
@@ -186,3 +186,14 @@ def test_each_kind_of_file_that_is_declared_is_told_by_its_bytes() -> None:
 
 def test_the_newest_c_library_that_any_part_names_is_asked_for() -> None:
     assert max(["libc6 (>= 2.9)", "libc6 (>= 2.35)"], key=elf._libc) == "libc6 (>= 2.35)"
+
+
+def test_a_source_is_given_another_version(tmp_path: Path) -> None:
+    about = tmp_path / "studio" / "__init__.py"
+    about.parent.mkdir()
+    about.write_text('"""Words."""\n\n__version__ = "0.1.0"\n', "utf-8")
+    assert workshop.stamp(tmp_path) == "0.1.0"
+    assert workshop.stamp(tmp_path, "2.0rc1") == "2.0rc1"
+    assert '__version__ = "2.0rc1"' in about.read_text("utf-8")
+    with pytest.raises(SystemExit):
+        workshop.stamp(tmp_path, '1"; import os')
