@@ -26,6 +26,17 @@ def locked(folder: Path) -> Iterator[bool]:
             folder.parent.rmdir()
 
 
+def sweep(home: Path) -> None:
+    """Away with locks that dead programs have left, and with what is empty. Never raises."""
+    with contextlib.suppress(OSError):
+        for path in list(home.iterdir()):
+            if path.suffix == ".lock" and not path.with_suffix("").exists():
+                lock = FileLock(path)
+                if lock.take():
+                    lock.free()
+        home.rmdir()
+
+
 def _take(folder: Path) -> FileLock | None:
     lock = FileLock(folder.with_name(f"{folder.name}.lock"))
     for left in reversed(range(_TRIES)):

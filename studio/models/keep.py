@@ -241,6 +241,11 @@ def _belongings(place: Path, repo: str, variant: str, revision: str) -> _Belongi
     """The links, refs and blobs that nobody but this model needs. Raises OSError."""
     folder = cache.repository_folder(place, repo)
     repository = cache.read(folder)
+    base = folder.name
+    if not repository.snapshots:
+        # What another program has begun, and nothing else; never what a download is to go on with.
+        begun = [n for n in repository.unfinished if n.endswith(".incomplete")]
+        return _Belongings(folder, [f"{base}/blobs/{name}" for name in begun], 0)
     snapshots = [s for s in repository.snapshots if revision in ("", s.revision)]
     gone: set[tuple[str, str]] = set()
     whole: list[Snapshot] = []
@@ -263,8 +268,7 @@ def _belongings(place: Path, repo: str, variant: str, revision: str) -> _Belongi
     # Blobs that nothing links to yet are what a paused download has brought.
     coming = {*repository.unfinished, *repository.whole} - set(repository.users)
     if len(whole) == len(repository.snapshots) and not coming:
-        return _Belongings(folder, [folder.name], size)
-    base = folder.name
+        return _Belongings(folder, [base], size)
     names = sorted(n for n in gone if n[0] not in {s.revision for s in whole})
     steps = [f"{base}/refs/{ref}" for ref in sorted(refs)]
     steps += [f"{base}/snapshots/{s.revision}" for s in whole]
@@ -321,7 +325,8 @@ def _locks(place: Path, folder: Path) -> trash.Held:
     def held(step: str) -> AbstractContextManager[object]:
         parts = PurePosixPath(step).parts
         if len(parts) == 3 and parts[1] == "blobs":
-            return _held(place / ".locks" / folder.name / f"{parts[2]}.lock", folder)
+            blob = parts[2].partition(".")[0]
+            return _held(place / ".locks" / folder.name / f"{blob}.lock", folder)
         return contextlib.nullcontext()
 
     return held

@@ -21,7 +21,7 @@ from studio.core.errors import StudioError
 from studio.core.files import cannot_read, cannot_write, sync_folder, write_atomic
 from studio.models import cache, trash
 from studio.models.add import SPARE
-from studio.models.aside import locked
+from studio.models.aside import locked, sweep
 from studio.models.installed import InstalledModel
 from studio.models.snapshots import entries_of
 from studio.models.trash import Undo
@@ -129,6 +129,7 @@ def finish_moves(place: Path, take_away: Callable[[Moved], None]) -> None:
                 _show(load, folder, place)
                 take_away(load.moved)
             shutil.rmtree(folder, ignore_errors=True)
+    sweep(place / MOVING)
 
 
 def _load(model: InstalledModel) -> _Load:
@@ -257,7 +258,10 @@ def _show(load: _Load, folder: Path, place: Path) -> None:
     for ref, commit in load.refs.items():
         target = home / "refs" / ref
         if not target.exists():
-            write_atomic(target, commit.encode("ascii"))
+            # Not beside it: whatever lies in refs is a branch to huggingface_hub.
+            write_atomic(folder / "ref", commit.encode("ascii"))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (folder / "ref").replace(target)
 
 
 def _point(link: Path, blob: Path) -> None:

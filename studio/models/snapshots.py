@@ -124,7 +124,7 @@ def _lacks(repository: Repository, entries: Iterable[Entry]) -> tuple[str, str]:
         name = entry.name[:100]
         if entry.strange:
             return f"Its file {name} is a link that leads out of its folder.", _REFUSED
-        if entry.size < 0 and f"{entry.blob}.incomplete" in repository.unfinished:
+        if entry.size < 0 and any(n.startswith(f"{entry.blob}.") for n in repository.unfinished):
             return _UNFINISHED, _GET_AGAIN
         if entry.size < 0:
             return f"Its file {name} is not there: only a link to it is.", _GET_AGAIN

@@ -19,9 +19,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from studio.core.errors import StudioError
-from studio.core.files import cannot_write, sync_folder, write_atomic
+from studio.core.files import PART, cannot_write, sync_folder, write_atomic
 from studio.models import payloads
-from studio.models.aside import locked
+from studio.models.aside import locked, sweep
 
 REMOVED = ".triptych-removed"
 """Where things lie aside, in the folder or cache that they were in; no store looks there."""
@@ -165,6 +165,8 @@ def recover(place: Path) -> None:
         with contextlib.suppress(OSError, StudioError), locked(folder) as ours:
             if not ours:
                 continue  # another program is at it
+            for part in folder.glob(f".*{PART}"):
+                part.unlink()  # a list that was not written to its end
             aside = _read(folder)
             if aside is None:
                 # The list comes first: without one nothing was moved.
@@ -174,6 +176,7 @@ def recover(place: Path) -> None:
                 _restore(aside)
             elif aside.state == "emptying":
                 _empty(aside)
+    sweep(place / REMOVED)
 
 
 def empty(places: Iterable[Path], *, days: float = 0.0) -> int:

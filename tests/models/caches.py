@@ -87,7 +87,7 @@ def everything(folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if name.startswith(".locks") or "/.triptych/" in f"/{name}/":
+        if {".locks", ".triptych"} & set(Path(name).parts) or name.endswith(".lock"):
             continue
         if path.is_symlink():
             found[name] = f"-> {path.readlink()}"

@@ -164,6 +164,22 @@ def test_a_repository_that_is_not_whole_can_be_removed(
     assert everything(hub) == before
 
 
+def test_what_another_program_gave_up_can_be_removed(store: Store, hub: Path) -> None:
+    blobs = hub / "models--acme--begun" / "blobs"
+    blobs.mkdir(parents=True)
+    name = "a" * 64
+    (blobs / f"{name}.1f2e.incomplete").write_bytes(b"abc")
+    lock = hub / ".locks" / "models--acme--begun" / f"{name}.lock"
+    lock.parent.mkdir(parents=True)
+    model = model_of(store, "acme/begun")
+    with FileLock(lock), pytest.raises(StudioError, match="being downloaded"):
+        keep.remove(model)
+    done = keep.remove(model)
+    assert names(store) == set()
+    keep.undo(done.token)
+    assert names(store) == {"acme/begun"}
+
+
 def test_what_a_paused_download_has_brought_stays(store: Store, hub: Path, words: Path) -> None:
     put(hub, "acme/words", files_of(words))
     blobs = hub / "models--acme--words" / "blobs"
