@@ -11,6 +11,7 @@ shared-mime-info and man-db, and a mirror of Debian for the clean root.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from pathlib import Path
 from pack import bundle, deb, elf, rooms
 from pack.hands import Screen, until
 from pack.trial import Told, Trial, describe_writes, kinds_made, library_of, quick_start
-from pack.workshop import Workshop, equip, open_workshop, say
+from pack.workshop import Workshop, equip, open_workshop, say, stamp
 from package import ROOT, make
 
 STRANGE_HOME = "/home/Zoë Ångström 画家"
@@ -33,8 +34,12 @@ DISPLAY = 77
 
 def older(shop: Workshop, home: Path) -> tuple[Workshop, Path]:
     """The same studio under a lower version, with the libraries of the bundle that is there."""
-    before = open_workshop(ROOT, shop.store, shop.flavour, OLDER, "older", level=1)
-    shutil.copytree(shop.work / "icons", before.work / "icons")
+    work = shop.store / "older"
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(shop.source, work / "source")
+    shutil.copytree(shop.work / "icons", work / "icons")
+    version = stamp(work / "source", OLDER)
+    before = dataclasses.replace(shop, work=work, source=work / "source", version=version, level=1)
     made = bundle.freeze(before)
     for name in (bundle.PACKAGES, bundle.RESOURCES):
         shutil.copytree(

@@ -107,13 +107,7 @@ def open_workshop(
     )
     with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
         archive.extractall(source, filter="data")
-    about = source / "studio" / "__init__.py"
-    text = about.read_text("utf-8")
-    found = _VERSION.search(text)
-    if found is None or (version and not _SAYABLE.fullmatch(version)):
-        raise SystemExit(f"package: “{version}” is no version, or the studio has none")
-    if version:
-        about.write_text(_VERSION.sub(f'__version__ = "{version}"', text), "utf-8")
+    found = stamp(source, version)
     epoch = (
         os.environ.get("SOURCE_DATE_EPOCH")
         or subprocess.run(
@@ -123,7 +117,22 @@ def open_workshop(
             check=True,
         ).stdout
     )
-    return Workshop(store, work, source, version or found[1], int(epoch), flavour, level)
+    return Workshop(store, work, source, found, int(epoch), flavour, level)
+
+
+def stamp(source: Path, version: str = "") -> str:
+    """Give a source another version, or none for its own; tells which it has then.
+
+    Raises SystemExit for a version that is no version.
+    """
+    about = source / "studio" / "__init__.py"
+    text = about.read_text("utf-8")
+    found = _VERSION.search(text)
+    if found is None or (version and not _SAYABLE.fullmatch(version)):
+        raise SystemExit(f"package: “{version}” is no version, or the studio has none")
+    if version:
+        about.write_text(_VERSION.sub(f'__version__ = "{version}"', text), "utf-8")
+    return version or found[1]
 
 
 def equip(shop: Workshop) -> None:
