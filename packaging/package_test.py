@@ -41,6 +41,7 @@ def older(shop: Workshop, home: Path) -> tuple[Workshop, Path]:
     version = stamp(work / "source", OLDER)
     before = dataclasses.replace(shop, work=work, source=work / "source", version=version, level=1)
     made = bundle.freeze(before)
+    bundle.find_each_other(before, bundle.inside(made))
     for name in (bundle.PACKAGES, bundle.RESOURCES):
         shutil.copytree(
             bundle.inside(home) / name, bundle.inside(made) / name, copy_function=os.link
