@@ -230,14 +230,14 @@ def main() -> int:
         return child(Path(options.child[0]), options.child[1])
     rng = random.Random(options.seed)
     sizes = [rng.choice((20_000, 2_000_000, 15_000_000, 40_000_000)) for _ in range(50)]
-    scale = options.kills * 7_000_000 / sum(sizes)
+    scale = options.kills * 6_000_000 / sum(sizes)
     with tempfile.TemporaryDirectory() as folder:
         figures = kill_downloads(
             Path(folder),
             kills=options.kills,
             sizes=[max(1000, int(size * scale)) for size in sizes],
             rate=4_000_000,
-            longest=3.5,
+            longest=3.0,
             seed=options.seed,
         )
     print(figures)  # noqa: T201

@@ -18,7 +18,7 @@ from studio.core.errors import StudioError
 from studio.core.files import cannot_write, sync_folder
 from studio.models.net import is_true
 from studio.models.remote import RemoteFile
-from studio.models.transfer.part import PART
+from studio.models.transfer.part import PART, Part
 
 TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -145,11 +145,21 @@ class Layout:
                     found.add(path.readlink().name)
         return found
 
+    def remove(self, file: RemoteFile, *, whole: bool) -> None:
+        """Take away what is not whole of a blob, and with `whole` the blob too. Raises OSError."""
+        Part(self.blob(file), file).remove()
+        self._fresh_link(file).unlink(missing_ok=True)
+        if whole:
+            self.blob(file).unlink(missing_ok=True)
+
     def tidy(self) -> None:
         """Take away folders that hold nothing."""
         for folder in (self.snapshots, self.blobs, self.folder / "refs", self.folder):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+    def _fresh_link(self, file: RemoteFile) -> Path:
+        return self.blobs / f"{file.blob}.link{PART}"
 
     def _link(self, pointer: Path, file: RemoteFile, ours: bool) -> None:
         blob = self.blob(file)
@@ -157,7 +167,7 @@ class Layout:
             return
         if not blob.exists():
             return  # it is the file itself that lies there, and was found right
-        part = self.blobs / f"{file.blob}.link{PART}"
+        part = self._fresh_link(file)
         part.unlink(missing_ok=True)
         if not is_true(os.environ.get("HF_HUB_DISABLE_SYMLINKS")):
             try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from studio.core.errors import StudioError
-from studio.core.files import cannot_write, write_atomic
+from studio.core.files import cannot_write
 from studio.models.remote import RemoteFile
 
 PART = ".triptych.part"
@@ -100,14 +100,14 @@ class Part:
             except OSError as error:
                 raise cannot_write(self.path, error) from error
             said = {"bytes": offset, "hash": digest.hexdigest(), "etag": etag}
-            write_atomic(self.note, json.dumps(said).encode("ascii"))
+            self._write_note(json.dumps(said).encode("ascii"))
             self._kept = offset
 
     def restart(self, etag: str = "") -> None:
         """Throw away what is here, and begin anew."""
         with self._disk, self._state:
             try:
-                self.note.unlink(missing_ok=True)
+                self._forget()
             except OSError as error:
                 raise cannot_write(self.note, error) from error
             self._cut(0)
@@ -138,7 +138,7 @@ class Part:
                 with file:
                     os.fsync(file.fileno())
                 self.path.replace(self.blob)
-                self.note.unlink(missing_ok=True)
+                self._forget()
             except OSError as error:
                 raise cannot_write(self.blob, error) from error
 
@@ -157,9 +157,29 @@ class Part:
 
     def remove(self) -> None:
         """Take away what is not whole; for a part that is not open. Never raises."""
-        for path in (self.note, self.path):
-            with contextlib.suppress(OSError):  # the disk has gone: nothing to take away
-                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the disk has gone: nothing to take away
+            self._forget()
+            self.path.unlink(missing_ok=True)
+
+    def _write_note(self, data: bytes) -> None:
+        # By one name always: a program that dies here leaves nothing that nobody takes away.
+        fresh = self._fresh_note
+        try:
+            with fresh.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.note)
+        except OSError as error:
+            raise cannot_write(self.note, error) from error
+
+    def _forget(self) -> None:
+        self.note.unlink(missing_ok=True)
+        self._fresh_note.unlink(missing_ok=True)
+
+    @property
+    def _fresh_note(self) -> Path:
+        return self.note.with_name(self.note.name + ".new")
 
     def _cut(self, size: int) -> None:
         assert self._file is not None

@@ -116,10 +116,8 @@ def clean(plan: TransferPlan, journal: Journal, wanted: set[str]) -> None:
             if file.blob in wanted or not layout.blobs.is_dir():
                 continue
             with contextlib.suppress(TakenError), layout.held(file):
-                Part(layout.blob(file), file).remove()
                 ours = file.blob in checked and checked[file.blob].fetched
-                if ours and file.blob not in linked:
-                    layout.blob(file).unlink(missing_ok=True)
+                layout.remove(file, whole=ours and file.blob not in linked)
     layout.tidy()
     journal.forget_checked(plan.id)
 
