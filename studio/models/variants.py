@@ -22,6 +22,8 @@ WHOLE = "onnx"
 """The variant of the ONNX files that say no precision."""
 USUAL = frozenset({"model", "pytorch_lora_weights", "adapter_model", "diffusion_pytorch_model"})
 """Names of weights that say nothing: such a file is the repository's model."""
+FEW = 64
+"""Small files beside loose weights that are taken for parts of each."""
 FORM = r"fp32|fp16|bf16|int8|uint8|int4|uint4|quantized|bnb4|q[1-8](?:f16)?"
 _ONNX_FORM = re.compile(rf"(.+)_({FORM})")
 _SHARD = re.compile(r"(.*)-\d{5}-of-\d{5}")
@@ -64,6 +66,11 @@ class _Files(tuple[PurePosixPath, ...]):
         for file in self:
             found.setdefault(file.parent, []).append(file.name)
         return {folder: sorted(names) for folder, names in found.items()}
+
+    def named(self, file: PurePosixPath) -> list[str]:
+        """The names beside a file that begin as its own does, up to the dot."""
+        near = self.near.get(file.parent, [])
+        return near[bisect_left(near, f"{file.stem}.") : bisect_left(near, f"{file.stem}/")]
 
     @cached_property
     def drawn(self) -> frozenset[PurePosixPath]:
@@ -250,10 +257,7 @@ def _graphs(home: PurePosixPath, files: _Files, rest: Sequence[PurePosixPath]) -
 
 
 def _beside(graph: PurePosixPath, files: _Files) -> list[PurePosixPath]:
-    near = files.near.get(graph.parent, [])
-    begin = f"{graph.stem}."
-    some = near[bisect_left(near, begin) : bisect_left(near, f"{graph.stem}/")]
-    return [graph.with_name(n) for n in graph_data(graph.name, some)]
+    return [graph.with_name(n) for n in graph_data(graph.name, files.named(graph))]
 
 
 def _data(file: PurePosixPath, files: _Files) -> bool:
@@ -272,7 +276,7 @@ def _voices(home: PurePosixPath, files: _Files, rest: Sequence[PurePosixPath]) -
             near.setdefault(file.parent, []).append(file)
     for graph in graphs:
         own = graph.with_name(f"{graph.name}.json")
-        others = near.get(graph.parent, [])
+        others = _own(graph, near.get(graph.parent, []), files)
         yield _part(_said(graph.stem), graph.parent, "piper", "", [*others, graph, own])
 
 
@@ -285,11 +289,21 @@ def _loose(home: PurePosixPath, files: _Files, rest: Sequence[PurePosixPath]) ->
             continue
         if file.suffix == ".safetensors":
             name = "" if file.stem in USUAL else _said(file.stem)
-            yield _part(name, home, "lora", "", [*rest, file])
+            yield _part(name, home, "lora", "", [*_own(file, rest, files), file])
             continue
         name = WHOLE if file.stem in USUAL else _said(file.stem)
         layout = "kokoro" if kokoro else "onnx"
-        yield _part(name, home, layout, "", [*rest, *kokoro, file, *_beside(file, files)])
+        held = [*_own(file, rest, files), *kokoro, file, *_beside(file, files)]
+        yield _part(name, home, layout, "", held)
+
+
+def _own(
+    file: PurePosixPath, rest: Sequence[PurePosixPath], files: _Files
+) -> Sequence[PurePosixPath]:
+    """What goes with one of many models in a folder: all the rest, where that is not much."""
+    if len(rest) <= FEW:
+        return rest
+    return [f for f in map(file.with_name, files.named(file)) if _small(f)]
 
 
 def _small(file: PurePosixPath) -> bool:

@@ -375,3 +375,26 @@ def test_trouble_of_the_network_comes_through() -> None:
             broken,
             specs(),
         )
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        [f"p{n // 50}/m{n}.onnx{end}" for n in range(2500) for end in ("", ".json")],
+        [f"v{n}/{name}" for n in range(1600) for name in ("genai_config.json", "model.onnx")],
+        [f"l{n}{end}" for n in range(2500) for end in (".safetensors", ".txt")],
+        ["config.json", *(f"onnx/m{n}_q4.onnx{e}" for n in range(2500) for e in ("", "_data"))],
+    ],
+)
+def test_of_thousands_of_models_some_are_told_and_little_is_read(many: list[str]) -> None:
+    asked: list[str] = []
+
+    def small(path: str) -> bytes:
+        asked.append(path)
+        return text(LLAMA).encode()
+
+    listed = [RemoteFile(n, 9, "b" * 40) for n in many]
+    told = layouts.variants(listed, small, specs(), piece=lambda n, a, b: b"", name="a/b")
+    assert len(told) <= layouts.MAX_VARIANTS
+    assert sum(len(v.files) for v in told) <= layouts.MAX_TOLD + len(many)
+    assert len(asked) <= layouts.MAX_READ

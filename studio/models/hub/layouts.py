@@ -42,6 +42,8 @@ Piece = Callable[[str, int, int], bytes]
 """Bytes of a file from the first place up to the second. Raises StudioError, OSError."""
 
 MAX_VARIANTS = 400
+MAX_TOLD = 40_000
+"""Files of all variants together; no honest repository comes near."""
 MAX_READ = 48
 """Small files that are asked for; of many that are alike, as voices, some speak for all."""
 ALIKE = 2
@@ -89,7 +91,10 @@ def variants(
     """
     known = {f.path: f for f in files}
     teller = _Teller(known, small, specs, piece, tuple(tags), name)
-    found = [teller.tell(part) for part in split(known)[:MAX_VARIANTS]]
+    found: list[Variant] = []
+    for part in split(known)[:MAX_VARIANTS]:
+        if sum(len(v.files) for v in found) < MAX_TOLD:
+            found.append(teller.tell(part))
     if not found:
         return (_nothing([*known, *refused]),)
     return tuple(sorted(found, key=lambda v: (bool(v.problem), not v.families)))
