@@ -7,7 +7,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 PATIENCE = 10.0
-"""Seconds that a disk has for its answer; what it says later is heard the next time."""
+"""Seconds that a disk may be silent; what it says later is heard the next time."""
 _AT = re.compile(r"(.+)@([0-9a-f]{7,40})")
 _FOREIGN = ("datasets--", "spaces--", "kernels--")
 
@@ -94,13 +94,22 @@ class _Reading(threading.Thread):
         self.inside: Inside = {}
         self.error: OSError | None = None
         self._store, self._before = store, before
+        self._heard = time.monotonic()
         self.start()
 
     def run(self) -> None:
         try:
-            self.inside = self._store.look(self.place, self._before)
+            self.inside = self._store.look(self.place, self._before, self._hear)
         except OSError as error:
             self.error = error
+
+    def settle(self) -> None:
+        """Wait for its end, or until the disk has not been heard of for long."""
+        while self.is_alive() and time.monotonic() - self._heard < PATIENCE:
+            self.join(min(0.2, PATIENCE))
+
+    def _hear(self) -> None:
+        self._heard = time.monotonic()
 
 
 class Store:
@@ -133,6 +142,8 @@ class Store:
         """One look at everything at a time; who comes meanwhile gets the next one."""
         self._known: dict[Path, Inside] | None = None
         self._readings: dict[Path, _Reading] = {}
+        self._silent: set[Path] = set()
+        """Places that did not answer."""
         self._listed: tuple[InstalledModel, ...] = ()
         self._saved = ""
 
@@ -156,9 +167,8 @@ class Store:
             readings = [(p, self._reading(p, known.get(p, {}))) for p in self.places]
             now: dict[Path, Inside] = {}
             told: list[list[InstalledModel]] = []
-            until = time.monotonic() + PATIENCE
             for place, reading in readings:
-                reading.join(max(0.0, until - time.monotonic()))
+                reading.settle()
                 inside, models = self._outcome(place, reading, known.get(place, {}))
                 now[place] = inside
                 told.append(models)
@@ -229,14 +239,16 @@ class Store:
         """Whether a family can run a model: the function `fits`, for those who hold a store."""
         return fits(spec, model)
 
-    def look(self, place: Path, before: Inside) -> Inside:
+    def look(self, place: Path, before: Inside, heard: Callable[[], None]) -> Inside:
         """What lies in one place now; what has not changed since `before` is not read again.
 
-        Raises OSError where the place itself cannot be read.
+        `heard` is called whenever the disk has answered. Raises OSError where the place itself
+        cannot be read.
         """
         inside: Inside = {}
         for path in self._within(place):
             inside[path] = self._read(place, path, before.get(path))
+            heard()
         return inside
 
     def forget(self, model: InstalledModel) -> None:
@@ -279,8 +291,10 @@ class Store:
     ) -> tuple[Inside, list[InstalledModel]]:
         """What a look has shown; of a place that is away, what was there before."""
         if reading.is_alive():
+            self._silent.add(place)
             return before, _away(before, f"The disk with {place} does not answer.")
         del self._readings[place]
+        self._silent.discard(place)
         if reading.error is None:
             return reading.inside, [m for d in reading.inside.values() for m in d.models]
         if isinstance(reading.error, FileNotFoundError | NotADirectoryError):
@@ -302,7 +316,7 @@ class Store:
 
     def _called(self, place: Path, wanted: _Wanted, before: Inside) -> list[InstalledModel]:
         """The models of one place that go by that name, whatever its case."""
-        if place in self._readings:  # it did not answer: it is not asked again
+        if place in self._silent:  # who asks it once more may wait for ever
             return wanted.among(_away(before, f"The disk with {place} does not answer."))
         try:
             paths = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -409,11 +410,13 @@ def test_a_disk_that_does_not_answer_is_waited_for_once(
     hangs, asked = threading.Event(), []
     plain = Store.look
 
-    def look(self: Store, place: Path, before: stores.Inside) -> stores.Inside:
+    def look(
+        self: Store, place: Path, before: stores.Inside, heard: Callable[[], None]
+    ) -> stores.Inside:
         if place == hub:
             asked.append(place)
             hangs.wait(30)
-        return plain(self, place, before)
+        return plain(self, place, before, heard)
 
     monkeypatch.setattr(Store, "look", look)
     try:
@@ -430,6 +433,34 @@ def test_a_disk_that_does_not_answer_is_waited_for_once(
         hangs.set()
     monkeypatch.setattr(stores, "PATIENCE", 20.0)
     assert not by_id(store)["acme/words"].away
+
+
+def test_a_model_is_found_while_everything_is_looked_at(
+    tmp_path: Path, hub: Path, words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(hub, "acme/words", files_of(words))
+    store = Store([tmp_path / "own"], [hub])
+    looks, go_on = threading.Event(), threading.Event()
+    plain = Store.look
+
+    def look(
+        self: Store, place: Path, before: stores.Inside, heard: Callable[[], None]
+    ) -> stores.Inside:
+        looks.set()
+        go_on.wait(30)
+        return plain(self, place, before, heard)
+
+    monkeypatch.setattr(Store, "look", look)
+    thread = threading.Thread(target=store.installed)
+    thread.start()
+    try:
+        assert looks.wait(30)
+        found = store.find("acme/words")
+        assert found is not None
+        assert not found.away
+    finally:
+        go_on.set()
+        thread.join()
 
 
 def test_one_repository_in_two_caches(tmp_path: Path, hub: Path, words: Path) -> None:
