@@ -108,6 +108,30 @@ SKETCH_CREDITS = (
     ),
 )
 
+VOICE_CREDITS = (
+    Credit(
+        "CMU ARCTIC slt for HTS (Debian: festvox-us-slt-hts), the female voice's source",
+        "Carnegie Mellon University; Nagoya Institute of Technology and the HTS working group",
+        "free for any use, with notices kept (BSD-like; Copyright 2003 Carnegie Mellon University; "
+        "parts BSD-3-Clause)",
+        "http://festvox.org/packed/festival/2.1/",
+    ),
+    Credit(
+        "CMU ARCTIC rms in flite 2.2 (Debian: flite), the male voice's source",
+        "Language Technologies Institute, Carnegie Mellon University",
+        "free for any use, with notices kept (BSD-like; Copyright 1999-2001 Carnegie Mellon "
+        "University)",
+        "http://cmuflite.org",
+    ),
+    Credit(
+        "Festival 2.5 and CMUdict, which read the sentences",
+        "University of Edinburgh (CSTR), Carnegie Mellon University",
+        "free for any use, with notices kept (MIT-like)",
+        "http://www.cstr.ed.ac.uk/projects/festival.html",
+    ),
+    *(credit for credit in STORY_CREDITS if "Poetry" not in credit.title),
+)
+
 STORY = Card(
     title="Triptych Story",
     pipeline="text-generation",
@@ -177,6 +201,32 @@ SKETCH = Card(
     ),
     credits=SKETCH_CREDITS,
     parameters={"num_inference_steps": 20, "guidance_scale": 4.0},
+)
+VOICE = Card(
+    title="Triptych Voice",
+    pipeline="text-to-speech",
+    tags=("onnx", "piper", "text-to-speech", "fastspeech2", "vocoder"),
+    about=(
+        "A very small English voice, trained from nothing on the speech of two free synthesizers: "
+        "clara, who is female, and ruben, who is male. It comes with Triptych so that the audio "
+        "pane reads aloud in the first minute, without a download. A convolutional FastSpeech 2 "
+        "says how long, how high and how loud each phoneme is and what its spectrum looks like; a "
+        "neural homomorphic vocoder makes sound of 16 kHz of it."
+    ),
+    use=(
+        "The folder is a Piper voice: `voice.onnx` with `voice.onnx.json`. The graph takes "
+        "`input` (the phonemes' ids, `^` before and `$` behind), `input_lengths`, `scales` (how "
+        "much the melody moves, how long everything lasts, how much the rhythm varies; 1 is "
+        "usual), `sid` (0 clara, 1 ruben), and one input more than Piper's, `pitch`, in "
+        "semitones. Besides `output` it gives `ends`: the sample at which each symbol ends. "
+        "Phonemes are in misaki's alphabet (`phoneme_type`)."
+    ),
+    limits=(
+        "It sounds like the synthesizers that it learned from: clear, somewhat buzzing, even in "
+        "mood. It reads American English; names and words of other languages are read by rule. "
+        "It learned from synthetic speech only, and is not to be passed off as anybody's."
+    ),
+    credits=VOICE_CREDITS,
 )
 
 

@@ -16,8 +16,13 @@ from studio.training.loop import Budget, Loop, Outcome
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-FOLDERS = {"music": "triptych-tune", "image": "triptych-sketch", "text": "triptych-story"}
-MINUTES = {"music": 18.0, "image": 56.0, "text": 35.0}
+FOLDERS = {
+    "music": "triptych-tune",
+    "image": "triptych-sketch",
+    "text": "triptych-story",
+    "voice": "triptych-voice",
+}
+MINUTES = {"music": 18.0, "image": 56.0, "text": 35.0, "voice": 80.0}
 AUTOENCODER_SHARE = 0.29
 """Part of the image model's time that goes to the autoencoder."""
 
@@ -192,6 +197,13 @@ def make_image(order: Order) -> dict[str, Any]:
     return report(folder, {"autoencoder": learned, "unet": outcome}, figures)
 
 
+def make_voice(order: Order) -> dict[str, Any]:
+    """Train and export the voice."""
+    from studio.training import voice_making
+
+    return voice_making.make(order)
+
+
 def shares(budget: Budget) -> tuple[Budget, Budget]:
     """The image model's budget, divided between autoencoder and UNet."""
     part = AUTOENCODER_SHARE
@@ -205,6 +217,7 @@ MAKERS: dict[str, Callable[[Order], dict[str, Any]]] = {
     "music": make_music,
     "image": make_image,
     "text": make_text,
+    "voice": make_voice,
 }
 
 

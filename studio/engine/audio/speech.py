@@ -88,6 +88,17 @@ SPEC = FamilySpec(
             step=0.05,
         ),
         Number(
+            name="pitch",
+            label="Pitch",
+            help="How much higher or lower than the voice’s own.",
+            default=0.0,
+            minimum=-6.0,
+            maximum=6.0,
+            step=0.5,
+            unit="semitones",
+            folded=True,
+        ),
+        Number(
             name="liveliness",
             label="Expressiveness",
             help="How freely melody and rhythm vary; 0 is even, 1 is the voice’s own.",
@@ -307,7 +318,9 @@ class Speaking:
 
     def _speak(self, voice: Voice, said: list[Utterance], reading: Any, tape: Tape) -> None:
         from studio.engine.audio.speech_models.base import Manner
+        from studio.engine.audio.stretch import raised
 
+        pitch = float(self._values["pitch"])
         usual = str(self._values["voice"])
         total, done = sum(len(u.text) for u in said), 0
         unread = 0
@@ -316,11 +329,14 @@ class Speaking:
                 float(self._values["speed"]),
                 float(self._values["liveliness"]),
                 (self._job.recipe.seed, number),
+                pitch,
             )
             share, before = (done + len(utterance.text)) / total, tape.seconds
             self._way(number, len(said), done / total)
             try:
                 for piece in voice.speak(utterance.text, utterance.voice or usual, reading, manner):
+                    if not voice.pitched:
+                        piece = raised(piece, voice.rate, pitch)
                     self._hear(tape.add(piece), tape, share)
             except ValueError as error:
                 raise StudioError(

@@ -1,4 +1,5 @@
-"""A voice made faster or slower at the same pitch, for models that have no speed of their own.
+"""A voice made faster or slower at the same pitch, or higher or lower at the same speed, for
+models that have no such inputs of their own.
 
 Waveform similarity overlap-add: Verhelst and Roelands, "An overlap-add technique based on waveform
 similarity (WSOLA) for high quality time-scale modification of speech", ICASSP 1993.
@@ -44,3 +45,18 @@ def stretch(samples: npt.NDArray[np.float32], rate: int, speed: float) -> npt.ND
             break
     result /= np.maximum(weight, 0.1)
     return result[half : half + length]
+
+
+def raised(
+    samples: npt.NDArray[np.float32], rate: int, semitones: float
+) -> npt.NDArray[np.float32]:
+    """A sound (n,) so many semitones higher, as long as before: stretched, then sampled anew."""
+    factor = 2.0 ** (semitones / 12.0)
+    if semitones == 0.0 or len(samples) < 2:
+        return samples
+    longer = stretch(samples, rate, 1.0 / factor)
+    spectrum = np.fft.rfft(longer)
+    bins = len(samples) // 2 + 1
+    spectrum = np.pad(spectrum[:bins], (0, max(0, bins - len(spectrum))))
+    found = np.fft.irfft(spectrum, len(samples)) * (len(samples) / len(longer))
+    return found.astype(np.float32)

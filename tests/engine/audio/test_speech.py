@@ -27,7 +27,7 @@ from studio.engine.audio import loudness, speech
 from studio.engine.audio.speech_models import opening, seeded, vits
 from studio.engine.audio.speech_models.base import Manner, Voice, noise
 from studio.engine.audio.speech_models.charmodel import read_pieces
-from studio.engine.audio.stretch import stretch
+from studio.engine.audio.stretch import raised, stretch
 from studio.engine.audio.tape import Tape
 from studio.engine.speech import espeak
 from studio.engine.speech.own import Pronunciations
@@ -162,6 +162,29 @@ def test_a_vits_in_one_graph_is_seeded_and_stretched(folders: Path) -> None:
     assert abs(len(said(voice, speed=2.0)) - len(plain) / 2) <= 1
     said(voice, liveliness=0.5)
     assert voice.notes == {"This model’s expressiveness cannot be changed."}
+
+
+def test_a_voice_without_pitch_of_its_own_is_moved(mms: Path, tmp_path: Path) -> None:
+    def heard(**values: Any) -> Any:
+        job = job_of(mms, tmp_path / str(len(list(tmp_path.iterdir()))), prompt="Hello!", **values)
+        run(job)
+        return soundfile.read(job.folder / "speech.wav")[0]
+
+    plain, high = heard(), heard(pitch=4.0)
+    assert len(high) == len(plain)
+    assert not np.allclose(high, plain, atol=1e-3)
+
+
+def test_a_tone_is_raised_by_so_many_semitones() -> None:
+    time = np.arange(16_000) / 16_000
+    tone = np.sin(2 * np.pi * 220.0 * time).astype(np.float32)
+    assert raised(tone, 16_000, 0.0) is tone
+    for semitones in (-5.0, 3.0, 6.0):
+        made = raised(tone, 16_000, semitones)
+        assert made.shape == tone.shape
+        middle = np.abs(np.fft.rfft(made[4_000:12_000] * np.hanning(8_000)))
+        assert middle.argmax() * 2.0 == pytest.approx(220.0 * 2 ** (semitones / 12), abs=3.0)
+        assert float(np.abs(made[4_000:12_000]).max()) == pytest.approx(1.0, abs=0.1)
 
 
 # Piper

@@ -43,6 +43,8 @@ class Manner:
     liveliness: float = 1.0
     """The share of the model's own randomness in melody and rhythm; 0 is even."""
     seed: tuple[int, ...] = (0,)
+    pitch: float = 0.0
+    """Semitones up from the voice's own, for models that are `pitched`."""
 
 
 class Voice(Protocol):
@@ -55,6 +57,8 @@ class Voice(Protocol):
     """Its voices, the usual one first; empty where there is but one without a name."""
     longest: int
     """Characters of text at once."""
+    pitched: bool
+    """Whether it speaks higher and lower by itself; otherwise its sound is moved."""
     provider: str
     brake: Brake
     notes: set[str]

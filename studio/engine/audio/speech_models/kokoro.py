@@ -67,6 +67,7 @@ class Kokoro:
     """A loaded Kokoro."""
 
     rate, language, longest = RATE, "en-us", CHARACTERS
+    pitched = False
 
     def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Told) -> None:
         """Raises StudioError where the folder is not a whole model of this kind."""

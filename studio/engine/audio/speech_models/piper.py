@@ -1,5 +1,8 @@
 """Piper voices: `x.onnx` with `x.onnx.json` beside it, a VITS that reads phonemes or letters.
 
+The starter voice is one too. It reads the phonemes of the studio's own dictionary (`phoneme_type`
+misaki) whether espeak-ng is there or not, and has one more input, `pitch`, in semitones.
+
 The layout is that of rhasspy/piper: inputs `input`, `input_lengths`, `scales` (noise, length, noise
 of lengths) and, with several speakers, `sid`; every sign has its numbers in `phoneme_id_map`, with
 ^ before, $ behind and _ between.
@@ -26,7 +29,7 @@ from studio.engine.audio.speech_models.base import (
 from studio.engine.audio.speech_models.seeded import SeededSession
 from studio.engine.speech import espeak
 from studio.engine.speech.languages import is_english, short
-from studio.engine.speech.reading import Reading
+from studio.engine.speech.reading import Alphabet, Reading
 from studio.engine.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -67,10 +70,11 @@ class Piper:
             for key, default in (("noise_scale", 0.667), ("length_scale", 1.0), ("noise_w", 0.8))
         ]
         self._ids = _id_map(config.get("phoneme_id_map"), folder)
-        self._phonemes = config.get("phoneme_type", "espeak") == "espeak"
+        kind = config.get("phoneme_type", "espeak")
+        self._alphabet: Alphabet | None = kind if kind in ("espeak", "misaki") else None
         voice = _part(config, "espeak").get("voice") or _part(config, "language").get("code")
         self.language = short(str(voice or "en-us"))
-        if self._phonemes and not is_english(self.language) and not espeak.present():
+        if self._alphabet and not is_english(self.language) and not espeak.present():
             raise espeak.missing(self.language)
         named = names_by_number(config.get("speaker_id_map"))
         self._several = speakers > 1
@@ -82,8 +86,9 @@ class Piper:
         self._folder = folder
         self._session = SeededSession(job, bench, path.with_suffix(""), brake)
         wanted = {"input", "input_lengths", "scales"} | ({"sid"} if self._several else set())
-        if not wanted <= set(self._session.inputs) <= wanted | {"sid"}:
+        if not wanted <= set(self._session.inputs) <= wanted | {"sid", "pitch"}:
             raise unusable(folder, "its graph has other inputs than a Piper voice")
+        self.pitched = "pitch" in self._session.inputs
         self.provider = bench.provider
         told(1, 1)
 
@@ -105,12 +110,14 @@ class Piper:
         }
         if "sid" in self._session.inputs:
             feed["sid"] = np.array([speaker])
+        if self.pitched:
+            feed["pitch"] = np.array([manner.pitch])
         yield self._session.run(feed, manner.seed)[0].reshape(-1).astype(np.float32)
 
     def _numbers(self, text: str, reading: Reading) -> list[int]:
         """The ids of a sentence; empty where it holds nothing that the voice knows."""
-        if self._phonemes:
-            said = reading.phonemes(text, self.language, "espeak")
+        if self._alphabet:
+            said = reading.phonemes(text, self.language, self._alphabet)
         else:
             said = reading.words(text, self.language).lower()
         ids = [*self._ids[BEGIN], *self._ids.get(BETWEEN, [])]

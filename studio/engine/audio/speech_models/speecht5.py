@@ -51,6 +51,7 @@ class SpeechT5:
 
     language = "en-us"
     longest = _CHARACTERS
+    pitched = False
 
     def __init__(
         self, job: Job, bench: Workbench, brake: Brake, told: Told, vocoder: Path | None

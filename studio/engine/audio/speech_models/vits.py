@@ -53,6 +53,8 @@ _MOST_FRAMES = 60_000
 class Vits:
     """A loaded VITS."""
 
+    pitched = False
+
     def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Told) -> None:
         """Raises StudioError where the folder is not a whole model of this kind."""
         folder = job.model

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 class VitsWhole:
     """A loaded VITS of one graph."""
 
+    pitched = False
+
     def __init__(self, job: Job, bench: Workbench, brake: Brake, told: Told) -> None:
         """Raises StudioError where the folder is not a whole model of this kind."""
         folder = job.model
