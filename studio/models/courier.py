@@ -116,10 +116,12 @@ class Courier:
     def close(self) -> None:
         """End it; what is being fetched is written down and goes on at the next start."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             if self._again is not None:
                 self._again.cancel()
-        self._hand.submit(self._end_politely)
+            self._hand.submit(self._end_politely)
         self._hand.shutdown(wait=True)
         self._child.stop()
 

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from studio.core.errors import StudioError
+from studio.core.settings import Settings
 from studio.models.courier_messages import (
     Ask,
     Changed,
@@ -113,8 +114,8 @@ class Host:
         elif isinstance(order, Stop):
             self._stopped.add(order.id)
         elif isinstance(order, Use):
-            self._settings = order.settings
-            self._hands.submit(self._apply, manager)
+            # At once: what is asked from here on is asked with these.
+            self._use(order.settings, manager)
         elif isinstance(order, Equip):
             manager.equip(order.machine, order.specs)
 
@@ -153,11 +154,17 @@ class Host:
             token = None
         return text.replace(token, "***") if token else text
 
-    def _apply(self, manager: Manager) -> None:
+    def _use(self, settings: Settings, manager: Manager) -> None:
         try:
+            if settings.stay_offline:
+                manager.rest()  # first, so that nothing is refused in the middle
+            self._settings = settings
             manager.apply()
+        except StudioError as error:
+            log.warning("the settings could not be applied: %s", error)
         except Exception:
             log.exception("the settings could not be applied")
+        self._news.set()
 
     def _go_on(self) -> None:
         assert self._manager is not None

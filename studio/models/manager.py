@@ -27,6 +27,7 @@ from studio.models.remote import Account, Download, Found, Machine, ModelPage, U
 from studio.models.shelves import downloads_folder, open_store
 from studio.models.store import InstalledModel, Store
 from studio.models.token import MARKS, Tokens
+from studio.models.trouble import OFFLINE
 from studio.models.variants import model_name
 from studio.models.verify import Told, go_on, nothing
 
@@ -69,7 +70,6 @@ class Manager:
         self._machine = machine
         self._specs = tuple(specs)
         self._lock = threading.RLock()
-        self._held: set[str] = set()
         self._name = ""
         self._transfers: Transfers | None = None
         self.net = Net(
@@ -299,6 +299,11 @@ class Manager:
     def sign_in(self, token: str) -> Account:
         """Use this token from now on, if the hub knows it; kept in the keyring of the system."""
         self.net.check()
+        if not self.net.protected:
+            raise StudioError(
+                "A token cannot be sent to this server: others could read it on the way.",
+                "Choose an address of it that begins with https, in Settings.",
+            )
         with self.tokens.trying(token):
             name = self._whose()
         self.tokens.keep()
@@ -321,7 +326,7 @@ class Manager:
     # The whole
 
     def apply(self) -> None:
-        """The settings have changed: leave the network or come back to it, look elsewhere.
+        """The settings have changed: come back to the network or rest, look elsewhere.
 
         Raises StudioError where another endpoint was chosen: a manager is for one.
         """
@@ -334,25 +339,21 @@ class Manager:
         shelves = open_store(self.paths, settings)
         if shelves.places != self.store.places:
             self.store = shelves
-        if self._transfers is None:
-            return
         if settings.stay_offline:
-            for download in self.transfers.all():
-                if download.state in OPEN:
-                    self._held.add(download.id)
-                    self.transfers.pause(download.id)
+            self.rest()
         else:
-            held, self._held = self._held, set()
-            for id in held:
-                if any(d.id == id and d.state == "paused" for d in self.transfers.all()):
-                    self.transfers.resume(id)
+            self.resume_all()
 
-    def close(self) -> None:
-        """Write down how far downloads are, and let go of everything."""
+    def rest(self) -> None:
+        """Stop all downloads; what ran goes on with `resume_all`, in this run or a later one."""
         with self._lock:
             transfers, self._transfers = self._transfers, None
         if transfers is not None:
             transfers.close()
+
+    def close(self) -> None:
+        """Write down how far downloads are, and let go of everything."""
+        self.rest()
         self.net.close()
 
     def _whose(self) -> str:
@@ -379,9 +380,11 @@ class Manager:
         return machine or machine_of(None), specs
 
     def _named(self, download: Download) -> Download:
-        if download.state != "done" or download.model:
-            return download
-        return replace(download, model=model_name(download.repo, download.variant))
+        if download.state == "done" and not download.model:
+            return replace(download, model=model_name(download.repo, download.variant))
+        if download.state in OPEN and self._settings().stay_offline:
+            return replace(download, state="waiting", message=OFFLINE[0], hint=OFFLINE[1])
+        return download
 
     def _check_idle(self, model: InstalledModel, what: str) -> None:
         """Raises StudioError where files of a model are just coming in."""

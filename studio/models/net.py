@@ -23,7 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 from studio import __version__
 from studio.core.errors import StudioError
 from studio.core.settings import is_address
-from studio.models.trouble import OFFLINE, RefusedError, explain
+from studio.models.trouble import OFFLINE, OFFLINE_BY_ENVIRONMENT, RefusedError, explain
 
 if TYPE_CHECKING:
     import httpx2
@@ -85,15 +85,22 @@ class Net:
 
     def check(self) -> None:
         """Raises StudioError when the network is not to be used."""
-        if self._offline() or is_true(os.environ.get("HF_HUB_OFFLINE")):
+        if self._offline():
             raise StudioError(*OFFLINE)
+        if is_true(os.environ.get("HF_HUB_OFFLINE")):
+            raise StudioError(*OFFLINE_BY_ENVIRONMENT)
 
     def token_for(self, url: str) -> str | None:
         """The token, where `url` is the endpoint's own and nobody can listen on the way."""
         if origin(url) != self._origin:
             return None
+        return self._token() if self.protected else None
+
+    @property
+    def protected(self) -> bool:
+        """Whether nobody can listen on the way to the endpoint."""
         scheme, host, _ = self._origin
-        return self._token() if scheme == "https" or _loopback(host) else None
+        return scheme == "https" or _loopback(host)
 
     def url(self, repo: str, revision: str, path: str) -> str:
         """The address of one file of a repository, as huggingface_hub writes it.

@@ -17,6 +17,10 @@ OFFLINE = (
     "Triptych is set to stay off the network.",
     "Turn off “Stay offline” in Settings to search for and download models.",
 )
+OFFLINE_BY_ENVIRONMENT = (
+    "The environment says to stay off the network (HF_HUB_OFFLINE).",
+    "Unset HF_HUB_OFFLINE and start again to search for and download models.",
+)
 WAIT_LIMIT = 24 * 3600.0
 
 
