@@ -83,6 +83,11 @@ def entries(folder: Path) -> tuple[Entry, ...]:
         ) from error
 
 
+def entry_of(repo: str, folder: Path | None = None) -> Entry | None:
+    """What the catalogue says of a repository; None where it is not in it. Raises StudioError."""
+    return next((e for e in entries(folder or resources()) if e.repo == repo), None)
+
+
 def recommended(
     machine: Machine,
     specs: Sequence[FamilySpec],

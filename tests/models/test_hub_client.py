@@ -136,6 +136,14 @@ def test_the_page_of_a_model(net: Net, hub: Hub) -> None:
     assert "[Paper](https://example.org/paper)" in page.card
 
 
+def test_what_the_catalogue_says_stands_on_the_page(net: Net, hub: Hub) -> None:
+    hub.add("microsoft/Phi-4-mini-instruct-onnx", genai({CPU: 4000}))
+    page = client.page(net, "microsoft/Phi-4-mini-instruct-onnx", MACHINE, specs())
+    assert page.found.title == "Phi-4 mini"
+    assert page.found.words.startswith("A chat model")
+    assert page.examples
+
+
 def test_a_page_reads_little(net: Net, hub: Hub) -> None:
     hub.log.clear()
     client.page(net, "ai/tiny-chat", MACHINE, specs())
@@ -305,7 +313,7 @@ TREE = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(INFO, max_size=4), INFO, st.lists(TREE, max_size=5), st.binary(max_size=60))
 def test_whatever_a_server_answers_there_is_a_page_or_a_sentence(
     listed: list[Any], info: Any, tree: list[Any], held: bytes

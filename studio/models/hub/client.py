@@ -18,6 +18,7 @@ from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
 from studio.core.licences import licence_in, may_sell
 from studio.models import fit
+from studio.models.catalogue import entry_of
 from studio.models.headers import MAX_CONFIG
 from studio.models.hub import cardtext, layouts, names
 from studio.models.hub.guess import TASKS, families_by_tags, kind_by_tags
@@ -131,11 +132,13 @@ def page(
     chosen = next((v for v in judged if v.id == best and not v.problem), None)
     said = Card.parse(card)
     families = tuple(dict.fromkeys(f for v in judged for f in v.families))
+    entry = entry_of(found.repo)
     return ModelPage(
         found=replace(
             found,
             kind=kind,
-            title=found.title,
+            title=entry.title if entry else found.title,
+            words=entry.words if entry else "",
             licence=found.licence or said.licence,
             size=chosen.size if chosen else None,
             fit=chosen.fit if chosen else None,
@@ -146,7 +149,7 @@ def page(
         variants=judged,
         best=best,
         base_models=_bases(info),
-        examples=_examples(info),
+        examples=_examples(info) or (entry.examples if entry else ()),
         refused=refused,
     )
 
