@@ -157,6 +157,21 @@ def test_another_program_at_the_same_file_is_waited_for(hub: Hub, program: Progr
     sane(program)
 
 
+def test_both_at_once_end_well(hub: Hub, program: Program) -> None:
+    from huggingface_hub import snapshot_download
+
+    repo = hub.add("owner/name", {f"{n}.onnx": Noise(300_000, n) for n in range(8)})
+    hub.rate = 4 * MB
+    plan = plan_of(repo, program.cache)
+    program.transfers.add(plan)
+    theirs = snapshot_download("owner/name", cache_dir=program.cache, endpoint=hub.endpoint)
+    assert program.ended(plan.id).state == "done"
+    assert Path(theirs) == program.snapshot(repo)
+    program.assert_right(repo)
+    sane(program)
+    assert hub.log.twice() == 0
+
+
 def test_a_download_in_work_looks_sane_to_others(hub: Hub, program: Program) -> None:
     repo = hub.add("owner/name", {"a.onnx": Noise(MB, 1)})
     hub.rate = MB

@@ -257,6 +257,13 @@ def test_many_small_files(hub: Hub, program: Program) -> None:
     program.assert_right(repo)
 
 
+def test_names_of_any_script_with_anything_that_addresses_mean(hub: Hub, program: Program) -> None:
+    names = ("Modèle/日本語.onnx", "a b#c%20+&=.onnx", "é/ü;,!~'()[]{}@$.json", ".hidden.json")
+    repo = hub.add("owner/name", {name: Noise(1000, n) for n, name in enumerate(names)})
+    assert program.get(plan_of(repo, program.cache)).state == "done"
+    program.assert_right(repo)
+
+
 def test_one_blob_under_two_names_is_fetched_once(hub: Hub, program: Program) -> None:
     repo = hub.add("owner/name", {"a.onnx": Noise(MB, 1), "b/a.onnx": Noise(MB, 1), "empty": ""})
     done = program.get(plan_of(repo, program.cache))
