@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from studio.core.errors import StudioError
@@ -66,6 +67,10 @@ class Crew:
         self._idle = self._working = 0
         self._last: dict[str, Download] = {}
         self.orders: dict[str, Order] = {e.plan.id: _order(e) for e in journal.load()}
+        for order in self.orders.values():
+            # What rests is shown as far as it has come; a disk that is away is told of later.
+            with suppress(OSError):
+                order.looked(*stages.seen(order, journal))
 
     def close(self) -> None:
         """Stop everything, and keep what has come."""
