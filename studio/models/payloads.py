@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from studio.models.cache import SHARED, SHARED_MARK, payload
@@ -43,6 +43,16 @@ def give_back(place: Path, names: Iterable[str], folder: Path) -> None:
                 os.link(folder / name, target)
 
 
+def refer(place: Path, steps: Iterable[str]) -> None:
+    """See that what was put back is in the lists of the shared blobs behind it; somebody may have
+    taken those away meanwhile. Never raises: a list that lacks a line loses nothing."""
+    for blob in [blob for step in steps for blob in _blobs(place / step)]:
+        real = payload(blob)
+        if real is not None:
+            with contextlib.suppress(OSError):
+                _refer(real, blob.relative_to(place).as_posix())
+
+
 def sweep(place: Path, names: Iterable[str]) -> None:
     """Delete those shared blobs that no repository links to any more. Where that cannot be told
     for certain, they stay. Never raises."""
@@ -53,21 +63,42 @@ def sweep(place: Path, names: Iterable[str]) -> None:
             _sweep(place, _place_of(place, name))
 
 
+def _refer(store: Path, line: str) -> None:
+    refs = store.with_name(f"{store.name}.refs")
+    with _held(store) as ours:
+        said = refs.read_text("utf-8", "replace").splitlines() if refs.is_file() else []
+        if ours and line not in said:
+            with refs.open("a", encoding="utf-8", newline="") as file:
+                file.write(f"{line}\n")
+
+
 def _sweep(place: Path, store: Path) -> None:
+    refs = store.with_name(f"{store.name}.refs")
+    with _held(store) as ours:
+        if not ours or not refs.is_file() or refs.is_symlink() or refs.stat().st_size > _MAX_REFS:
+            return
+        for line in refs.read_text("utf-8", "replace").splitlines():
+            if ".." not in Path(line).parts and payload(place / line) == store:
+                return
+        store.unlink(missing_ok=True)
+        refs.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _held(store: Path) -> Iterator[bool]:
+    """Whether the lock of a shared blob is ours while this is open. Raises OSError."""
     from filelock import FileLock, Timeout
 
+    lock = FileLock(store.with_name(f"{store.name}.lock"), mode=0o666, thread_local=False)
     try:
-        with FileLock(store.with_name(f"{store.name}.lock"), mode=0o666, timeout=5):
-            refs = store.with_name(f"{store.name}.refs")
-            if not refs.is_file() or refs.is_symlink() or refs.stat().st_size > _MAX_REFS:
-                return
-            for line in refs.read_text("utf-8").splitlines():
-                if ".." not in Path(line).parts and payload(place / line) == store:
-                    return
-            store.unlink(missing_ok=True)
-            refs.unlink(missing_ok=True)
-    except (Timeout, ValueError, NotImplementedError):
+        lock.acquire(timeout=5)
+    except (Timeout, NotImplementedError):
+        yield False
         return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _place_of(place: Path, name: str) -> Path:

@@ -275,6 +275,8 @@ def _restore(aside: _Aside) -> None:
         source = aside.folder / FILES / step
         if os.path.lexists(source):
             _merge(source, aside.place / step)
+    if aside.shared:
+        payloads.refer(aside.place, aside.steps)
     _sync(aside)
     with contextlib.suppress(OSError):
         shutil.rmtree(aside.folder / FILES)
