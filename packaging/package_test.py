@@ -11,6 +11,7 @@ shared-mime-info and man-db, and a mirror of Debian for the clean root.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -182,12 +183,8 @@ def full_disk(trial: Trial, program: str) -> None:
     try:
         trial.open([program])
         ballast = room.outside / "ballast"
-        with ballast.open("wb") as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 12))
-                    file.flush()
-            except OSError:
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(1 << 12)):
                 pass
         trial.make("text", "a little fox", wait=False)
         time.sleep(20)
@@ -203,7 +200,7 @@ def full_disk(trial: Trial, program: str) -> None:
         room.run(program, "make", "text", "a fox", maker=True, mounts=trial.mounts)
         trial.told.note("full disk: two sentences, the window stayed, and with room it made a text")
     finally:
-        subprocess.run(["umount", str(room.outside)], check=True)
+        subprocess.run(["umount", "--lazy", str(room.outside)], check=True)
 
 
 def starts(told: Told, home: Path, screen: Screen) -> None:
