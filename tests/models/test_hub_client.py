@@ -23,7 +23,16 @@ from studio.models.remote import Machine
 from tests.hub import Hub, Repo
 from tests.hub import names as hostile
 from tests.hub.content import Source
-from tests.hub.layouts import card, genai, kokoro, safetensors, text, tokenizer, transformers
+from tests.hub.layouts import (
+    card,
+    diffusers,
+    genai,
+    kokoro,
+    safetensors,
+    text,
+    tokenizer,
+    transformers,
+)
 
 TOKEN = "hf_SecretOfNobody"
 MACHINE = Machine(memory=16 << 30, cores=8)
@@ -96,6 +105,31 @@ def test_by_kind_task_order_and_licence(net: Net) -> None:
     assert search(net, sort="updated", limit=1)
     assert "ai/speaker" not in search(net, sell=True)
     assert search(net, limit=1) == ["ms/phi-onnx"]
+
+
+def test_what_its_makers_gave_no_task_is_found_by_its_name(net: Net, hub: Hub) -> None:
+    hub.add("untold/qwen-mini-instruct-onnx", genai({CPU: 4000}), downloads=1)
+    hub.add("untold/piper-of-mine", {"a.onnx": b"x" * 40, "a.onnx.json": "{}"}, downloads=2)
+    hub.add("untold/classifier-onnx", {"model.onnx": b"x" * 40}, downloads=3)
+    found = client.search(net, Query(words="untold", kind="text"), specs())
+    assert [f.repo for f in found] == ["untold/qwen-mini-instruct-onnx"]
+    assert [f.kind for f in found] == ["text"]
+    assert search(net, words="untold") == ["untold/piper-of-mine", "untold/qwen-mini-instruct-onnx"]
+    assert search(net, words="untold", kind="audio") == ["untold/piper-of-mine"]
+
+
+def test_pipelines_are_found_by_their_tags(net: Net, hub: Hub) -> None:
+    held = diffusers(400, mess=False)
+    for name, tags in (("draws", []), ("exact", ["diffusers:StableDiffusionPipeline"]),
+                       ("moves", ["diffusers:CogVideoXPipeline"])):  # fmt: skip
+        said = card(name, library_name="diffusers", pipeline_tag="text-to-image", tags=tags)
+        hub.add(f"pictures/{name}", held | {"README.md": said})
+    assert search(net, words="pictures", kind="image") == ["pictures/draws", "pictures/exact"]
+
+
+def test_the_newest_come_first(net: Net) -> None:
+    assert set(search(net, sort="new", words="chat")) == {"ai/tiny-chat"}
+    assert search(net, sort="trending")
 
 
 def test_what_a_search_tells(net: Net) -> None:

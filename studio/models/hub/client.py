@@ -41,8 +41,8 @@ _SORTS: Mapping[Sort, Any] = {
     "trending": "trending_score",
 }
 _FIELDS: list[Any] = [
-    "author", "cardData", "downloads", "gated", "lastModified", "library_name", "likes",
-    "pipeline_tag", "private", "tags",
+    "author", "cardData", "createdAt", "downloads", "gated", "lastModified", "library_name",
+    "likes", "pipeline_tag", "private", "tags", "trendingScore",
 ]  # fmt: skip
 MAX_LIMIT = 200
 SIFTED = 4
@@ -70,6 +70,8 @@ def search(net: Net, query: Query, specs: Sequence[FamilySpec] = ()) -> tuple[Fo
         if exact is not None:
             return (exact,)
     tasks = [query.task] if query.task else list(TASKS[query.kind] if query.kind else ("",))
+    if words and "" not in tasks and not query.task:
+        tasks.append("")  # makers forget to say what a model is for
     with net.worded(), ThreadPoolExecutor(TOGETHER) as pool:
         api = net.api()
         listed = list(pool.map(lambda task: _listed(api, words, task, query, limit), tasks))
@@ -164,10 +166,12 @@ def found_of(info: ModelInfo, specs: Sequence[FamilySpec]) -> Found | None:
     card = _card(info)
     licence = _text(card.get("license_name")) or _text(card.get("license"))
     updated = info.last_modified
+    families = families_by_tags(tags, task, specs, repo)
+    kinds = {spec.id: spec.kind for spec in specs}
     return Found(
         repo=repo,
         title=repo.partition("/")[2],
-        kind=kind_by_tags(tags, task),
+        kind=kind_by_tags(tags, task) or next((kinds[f] for f in families), None),
         task=task,
         author=_text(info.author) or repo.partition("/")[0],
         licence=licence or licence_in(tags),
@@ -176,7 +180,7 @@ def found_of(info: ModelInfo, specs: Sequence[FamilySpec]) -> Found | None:
         updated=updated.date().isoformat() if isinstance(updated, datetime) else "",
         gated=info.gated not in (None, False),
         private=info.private is True,
-        families=families_by_tags(tags, task, specs),
+        families=families,
         tags=tags,
     )
 

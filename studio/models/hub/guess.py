@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from studio.core.controls import Extra
@@ -26,23 +27,39 @@ _BUILT = frozenset(
 """Tags of the language models that the engine builds."""
 
 
+_VOICES = frozenset({"piper", "kokoro"})
+_CHATS = frozenset(
+    ("instruct", "chat", "it", "phi", "llama", "qwen", "qwen2", "qwen3", "gemma", "mistral",
+     "deepseek", "granite", "olmo", "smollm", "smollm2", "smollm3")
+)  # fmt: skip
+"""Words in names of repositories whose makers gave them no task."""
+
+
 def families_by_tags(
-    tags: Collection[str], task: str, specs: Sequence[FamilySpec]
+    tags: Collection[str], task: str, specs: Sequence[FamilySpec], repo: str = ""
 ) -> tuple[str, ...]:
-    """Ids of the families that would run a model with these tags, if it is what they say."""
-    said = {t.lower() for t in tags}
+    """Ids of the families that would run a model with these tags, if it is what they say.
+
+    Where its makers said nothing of its task, words of its name count.
+    """
+    named = set(re.split(r"[^a-z0-9]+", repo.lower())) if not task else set()
+    said = {t.lower() for t in tags} | (named & _VOICES)
     graphs, weights = "onnx" in said, bool({"safetensors", "diffusers"} & said)
     if not graphs and said & _OTHERS:
         return ()
     pipelines = {t.partition(":")[2] for t in tags if t.startswith("diffusers:")}
+    untold = "diffusers" in said and not pipelines
+    kind = kind_by_tags(tags, task)
 
     def runs(spec: FamilySpec) -> bool:
         types = set(spec.where.get("model_type", ()))
         tasked = spec.any_tags and {*said, task}.intersection(spec.any_tags)
         voice = spec.kind == "audio" and types and task == "text-to-speech"
-        built = _builds(spec) and task == "text-generation"
+        built = _builds(spec) and (task == "text-generation" or bool(named & _CHATS and graphs))
+        drawn = spec.where.get("pipeline", ())
         return bool(
-            pipelines.intersection(spec.where.get("pipeline", ()))
+            pipelines.intersection(drawn)
+            or (untold and drawn and spec.kind == kind)
             or ("lora" in said and task == "text-to-image" and _takes(spec, "lora"))
             or (types & said and (graphs or weights))
             or (graphs and (tasked or voice or built))
