@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+HUB = "https://huggingface.co/"
+"""Where people look a repository up."""
 REPOSITORY = "models--"
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 REVISION = re.compile(r"[0-9a-f]{5,40}")

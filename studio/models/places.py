@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from studio.core.card import MAX_CARD
+from studio.models import cache
 from studio.models.plan import refused
 
 MAX_FILES = 5_000
@@ -26,20 +27,15 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def snapshot_of(folder: Path) -> tuple[Path, Path] | None:
-    """The newest snapshot and the repository's folder, where this is in a Hugging Face cache."""
-    if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
-        return folder, folder.parent.parent
-    snapshots = folder / "snapshots"
-    if not folder.name.startswith("models--") or not snapshots.is_dir():
-        return None
-    try:
-        revision = (folder / "refs" / "main").read_text("ascii").strip()
-        if revision.isalnum() and (snapshots / revision).is_dir():
-            return snapshots / revision, folder
-    except (OSError, ValueError):
-        pass  # without a name for the newest, the youngest it is
-    found = sorted((p for p in snapshots.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
-    return (found[-1], folder) if found else None
+    """The snapshot that counts and the repository's folder, where this is in a cache of the hub.
+
+    Raises OSError.
+    """
+    owner = folder.parent.parent
+    if folder.parent.name == "snapshots" and cache.is_repository(owner):
+        return folder, owner
+    snapshots = cache.read(folder).snapshots if cache.is_repository(folder) else ()
+    return (snapshots[0].folder, folder) if snapshots else None
 
 
 def card_of(folder: Path) -> str:

@@ -12,6 +12,7 @@ from studio.core.errors import StudioError
 from studio.core.family import Kind
 from studio.core.files import cannot_read
 from studio.models import checkpoints, onegraph
+from studio.models.cache import HUB, repository_id
 from studio.models.facts import facts_of, kind_of, layout_of, role_of
 from studio.models.headers import ARCHIVES, disguise
 from studio.models.inspect import INDEXES, PICKLED, WEIGHTS, Look, look, lora_file
@@ -201,8 +202,9 @@ def _folder(folder: Path) -> Plan:
     snapshot = snapshot_of(folder)
     if snapshot is not None:
         folder, owner = snapshot
-        name = owner.name.removeprefix("models--").rpartition("--")[2] or owner.name
-        source = "https://huggingface.co/" + owner.name.removeprefix("models--").replace("--", "/")
+        repo = repository_id(owner)
+        name = repo.rpartition("/")[2] or owner.name
+        source = HUB + repo
     files = tuple(files_below(folder))
     if not files:
         raise refused(name, "the folder is empty", "Choose the folder that the model lies in.")

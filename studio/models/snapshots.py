@@ -11,12 +11,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from studio.core.card import Card
-from studio.models.cache import Entry, Repository, Snapshot
+from studio.models.cache import HUB, Entry, Repository, Snapshot
 from studio.models.inspect import PICKLED, WEIGHTS
 from studio.models.installed import InstalledModel, told_of
 from studio.models.variants import Part, model_name, split
 
-HUB = "https://huggingface.co/"
 _GET_AGAIN = "Get the model again; what is here already is kept."
 _UNFINISHED = "Another program has begun to download it and has not finished."
 _REFUSED = "Do not use it; get the model from a source that you trust."
