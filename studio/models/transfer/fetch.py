@@ -97,6 +97,9 @@ class Fetch:
             except (OSError, HTTPError, UnfitError) as raised:
                 self.check()  # to be interrupted looks like a connection that broke
                 error = raised
+            except ValueError:
+                self.check()  # or like a stream that somebody has closed
+                raise
             if self.part.whole:
                 continue
             if self._changes > changes:
