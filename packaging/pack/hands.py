@@ -18,10 +18,10 @@ class Screen:
 
     def __init__(self, number: int) -> None:
         self.name = f":{number}"
+        # It goes on as it is when the last program has left it.
+        options = ["-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "-nolisten", "tcp", "-noreset"]
         self._server = subprocess.Popen(
-            ["Xvfb", self.name, "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "-nolisten", "tcp"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            ["Xvfb", self.name, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         socket = Path(f"/tmp/.X11-unix/X{number}")
         until(socket.exists, "Xvfb does not start")
