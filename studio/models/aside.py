@@ -26,6 +26,14 @@ def locked(folder: Path) -> Iterator[bool]:
             folder.parent.rmdir()
 
 
+def is_below(name: object) -> bool:
+    """Whether a name of a list stays below the folder that it is said of, whoever wrote it."""
+    if not isinstance(name, str) or not name or "\0" in name:
+        return False
+    path = Path(name)
+    return not path.is_absolute() and not path.drive and ".." not in path.parts
+
+
 def sweep(home: Path) -> None:
     """Away with locks that dead programs have left, and with what is empty. Never raises."""
     with contextlib.suppress(OSError):

@@ -21,7 +21,7 @@ from studio.core.errors import StudioError
 from studio.core.files import cannot_read, cannot_write, sync_folder, write_atomic
 from studio.models import cache, trash
 from studio.models.add import SPARE
-from studio.models.aside import locked, sweep
+from studio.models.aside import is_below, locked, sweep
 from studio.models.installed import InstalledModel
 from studio.models.snapshots import entries_of
 from studio.models.trash import Undo
@@ -317,7 +317,7 @@ def _noted(folder: Path) -> _Load | None:
         )
         names = [*data["files"], *data["links"], *data["links"].values()]
         names += [f"refs/{ref}" for ref in data["refs"]]
-        if not all(_below(n) for n in names) or not all(map(_is_commit, data["refs"].values())):
+        if not all(map(is_below, names)) or not all(map(_is_commit, data["refs"].values())):
             return None
         files = {name: Path() for name in data["files"]}
         return _Load(moved, files, {}, dict(data["links"]), dict(data["refs"]))
@@ -327,9 +327,3 @@ def _noted(folder: Path) -> _Load | None:
 
 def _is_commit(text: object) -> bool:
     return isinstance(text, str) and cache.REVISION.fullmatch(text) is not None
-
-
-def _below(name: object) -> bool:
-    if not isinstance(name, str) or "\0" in name or "\\" in name:
-        return False
-    return not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from studio.core.errors import StudioError
 from studio.core.files import PART, cannot_write, sync_folder, write_atomic
 from studio.models import payloads
-from studio.models.aside import locked, sweep
+from studio.models.aside import is_below, locked, sweep
 
 REMOVED = ".triptych-removed"
 """Where things lie aside, in the folder or cache that they were in; no store looks there."""
@@ -103,6 +103,8 @@ def put_aside(
     when = datetime.now(UTC).isoformat(timespec="seconds")
     undo = Undo(token=str(folder), model=model, title=title, place=place, when=when, size=size)
     aside = _Aside(folder, undo, "removing", list(steps), payloads.behind(place, steps))
+    if not all(map(_may_be, steps)):
+        raise ValueError(f"not below {place}: {steps}")  # could not be had back
     with locked(folder) as ours:
         if not ours:
             raise _busy(title)
@@ -228,7 +230,7 @@ def _read(folder: Path) -> _Aside | None:
         if path.stat().st_size > MAX_MANIFEST:
             return None
         data = json.loads(path.read_bytes().decode("utf-8"))
-        if data["version"] != 1 or not all(_below(step) for step in data["steps"]):
+        if data["version"] != 1 or not all(map(_may_be, data["steps"])):
             return None
         shared = [str(name) for name in data["shared"] if payloads.HASH.fullmatch(str(name))]
         words = {k: str(data[k]) for k in ("model", "title", "when")}
@@ -245,12 +247,8 @@ def _strs(words: dict[str, str]) -> dict[str, Any]:
     return dict(words)
 
 
-def _below(step: object) -> bool:
-    """Whether a name of a list stays below the place, whoever wrote it."""
-    if not isinstance(step, str) or not step or "\0" in step or "\\" in step or ":" in step:
-        return False
-    parts = PurePosixPath(step).parts
-    return not PurePosixPath(step).is_absolute() and ".." not in parts and parts[0] != REMOVED
+def _may_be(step: object) -> bool:
+    return is_below(step) and Path(str(step)).parts[0] != REMOVED
 
 
 def _check_free(aside: _Aside) -> None:
@@ -278,8 +276,8 @@ def _restore(aside: _Aside) -> None:
     if aside.shared:
         payloads.refer(aside.place, aside.steps)
     _sync(aside)
-    with contextlib.suppress(OSError):
-        shutil.rmtree(aside.folder / FILES)
+    for where, _, _ in list(os.walk(aside.folder / FILES, topdown=False)):
+        Path(where).rmdir()  # what no list names is nobody's to delete
     (aside.folder / MANIFEST).unlink(missing_ok=True)
     shutil.rmtree(aside.folder, ignore_errors=True)
 

@@ -203,6 +203,21 @@ def test_what_came_meanwhile_stays_when_something_is_had_back(
     assert whole(store, "acme/words")
 
 
+def test_a_cache_without_links_is_kept_as_well(
+    store: Store, hub: Path, own: Path, tmp_path: Path
+) -> None:
+    put(hub, "acme/go", graph_set(tmp_path, "", "q4"), links=False)
+    before = everything(hub)
+    done = keep.remove(model_of(store, "acme/go:q4"))
+    assert done.size > 0
+    assert names(store) == {"acme/go:onnx"}
+    keep.undo(done.token)
+    assert everything(hub) == before
+    keep.move(model_of(store, "acme/go:q4"), own)
+    assert model_of(store, "acme/go:q4").place == own
+    assert "nothing on this computer" in keep.verify(model_of(store, "acme/go:q4")).message
+
+
 @pytest.mark.parametrize("swept", [False, True], ids=["there", "swept by another program"])
 def test_shared_blobs_are_had_back(store: Store, hub: Path, words: Path, swept: bool) -> None:
     put(hub, "acme/words", files_of(words), shared=True)
@@ -369,7 +384,11 @@ def test_damaged_lists_never_raise(data: object) -> None:
         keep.recover([place])
 
 
-@pytest.mark.parametrize("step", ["../out", "/out", "a/../../out", "C:/out", "a\\..\\out", ""])
+@pytest.mark.parametrize(
+    "step",
+    ["../out", "/out", "a/../../out", "", ".triptych-removed/one"]
+    + ["C:/out", "a\\..\\out"] * (os.name == "nt"),
+)
 def test_a_list_that_leads_out_is_not_followed(tmp_path: Path, step: str) -> None:
     place = tmp_path / "place"
     folder = place / trash.REMOVED / "one"
@@ -383,6 +402,33 @@ def test_a_list_that_leads_out_is_not_followed(tmp_path: Path, step: str) -> Non
     assert keep.removed([place]) == []
     assert inside.is_dir()
     assert {p.name for p in tmp_path.iterdir()} == {"place"}
+
+
+def test_what_no_list_names_is_not_deleted(store: Store, own: Path) -> None:
+    language_model(own / "stories", CARD)
+    done = keep.remove(model_of(store, "stories"))
+    stray = Path(done.token) / trash.FILES / "stray"
+    stray.write_bytes(b"kept")
+    with pytest.raises(StudioError):
+        keep.undo(done.token)
+    assert whole(store, "stories")
+    keep.recover([own])
+    keep.empty_trash([own])
+    assert stray.read_bytes() == b"kept"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the system has no such names")
+def test_odd_names_come_back(store: Store, own: Path) -> None:
+    for name in ("a:b", "c\\d", "größe", "e f", "\udcff", "..."):
+        language_model(own / name, CARD)
+    before = everything(own)
+    models = [m for m in store.installed() if m.place == own]
+    assert len(models) == 5, "hidden ones are no models"
+    for model in models:
+        done = keep.remove(model)
+        assert done in keep.removed([own])
+        keep.undo(done.token)
+        assert everything(own) == before
 
 
 def test_no_other_folder_is_taken_for_the_trash(tmp_path: Path) -> None:
