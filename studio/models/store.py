@@ -4,11 +4,10 @@ what lies in caches of the Hugging Face hub."""
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from studio.core.family import FamilySpec
@@ -28,6 +27,7 @@ from studio.models.installed import (
 from studio.models.notes import Notes
 from studio.models.remembered import Described, stamp_of
 from studio.models.snapshots import at_revision, models_of
+from studio.models.wanted import Wanted
 
 __all__ = [
     "NOT_STATED",
@@ -43,46 +43,9 @@ __all__ = [
 
 PATIENCE = 10.0
 """Seconds that a disk may be silent; what it says later is heard the next time."""
-_AT = re.compile(r"(.+)@([0-9a-f]{7,40})")
 _FOREIGN = ("datasets--", "spaces--", "kernels--")
 
 Inside = dict[Path, Described]
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A model's name, taken apart."""
-
-    id: str
-    repo: str
-    variant: str
-    revision: str
-
-    @classmethod
-    def of(cls, model_id: str) -> _Wanted:
-        at = _AT.fullmatch(model_id)
-        name, revision = (at[1], at[2]) if at else (model_id, "")
-        repo, _, variant = name.partition(":")
-        return cls(model_id, repo, variant, revision)
-
-    @property
-    def folder(self) -> str:
-        """The name of the repository's folder in a cache."""
-        return cache.repository_folder(Path(), self.repo).name
-
-    def among(self, models: Iterable[InstalledModel]) -> list[InstalledModel]:
-        """Those that go by the name, whatever its case; for a bare repository its first whole
-        one, where there is no plain one."""
-        found = list(models)
-        named = [m for m in found if m.id.casefold() == self.id.casefold()]
-        if not named and not self.variant:
-            of_repo = [m for m in found if m.repo == self.repo]
-            named = sorted(of_repo, key=lambda m: bool(m.problem))[:1]
-        return named
-
-    def means(self, model: InstalledModel) -> bool:
-        """Whether the name says this model, not only one that differs by case."""
-        return model.id == self.id or bool(model.repo and model.repo == self.repo)
 
 
 class _Reading(threading.Thread):
@@ -206,7 +169,7 @@ class Store:
         """
         # Its own folder alone is read: this is asked for at every press of Make.
         known = self._remembered()
-        wanted = _Wanted.of(model_id)
+        wanted = Wanted.of(model_id)
         first: InstalledModel | None = None
         for place in self.places:
             for model in self._called(place, wanted, known.get(place, {})):
@@ -314,30 +277,32 @@ class Store:
             return False
         return path.parent in self.folders or any((path / name).is_file() for name in INDEXES)
 
-    def _called(self, place: Path, wanted: _Wanted, before: Inside) -> list[InstalledModel]:
+    def _called(self, place: Path, wanted: Wanted, before: Inside) -> list[InstalledModel]:
         """The models of one place that go by that name, whatever its case."""
         if place in self._silent:  # who asks it once more may wait for ever
             return wanted.among(_away(before, f"The disk with {place} does not answer."))
+        names = {n.casefold() for n in (wanted.id, wanted.repo, wanted.folder)}
         try:
             paths = [
                 place / name
                 for name in sorted(os.listdir(place))  # noqa: PTH208 - names are all that is needed
-                if name.casefold() in (wanted.repo.casefold(), wanted.folder.casefold())
+                if name.casefold() in names
             ]
-            if wanted.revision:
-                found = [self._at(path, wanted) for path in paths if _is_cached(path)]
-                return [m for m in found if m is not None]
             models: list[InstalledModel] = []
+            exact: list[InstalledModel] = []
             for path in paths:
-                if self._is_model(path):
+                if wanted.revision and _is_cached(path):
+                    found = self._at(path, wanted)
+                    exact += [found] if found else []
+                elif self._is_model(path):
                     models += self._noted(place, path).models
-            return wanted.among(models)
+            return exact or wanted.among(models)
         except FileNotFoundError:
             return wanted.among(_away(before, f"The folder {place} is not there just now."))
         except OSError as error:
             return wanted.among(_away(before, _unreadable(place, error)))
 
-    def _at(self, path: Path, wanted: _Wanted) -> InstalledModel | None:
+    def _at(self, path: Path, wanted: Wanted) -> InstalledModel | None:
         repository = cache.read(path)
         return at_revision(repository, wanted.variant, wanted.revision)
 

@@ -419,12 +419,14 @@ def test_what_no_list_names_is_not_deleted(store: Store, own: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="the system has no such names")
 def test_odd_names_come_back(store: Store, own: Path) -> None:
-    for name in ("a:b", "c\\d", "größe", "e f", "\udcff", "..."):
+    for name in ("a:b", "x@abcdef1", "c\\d", "größe", "e f", "\udcff", "..."):
         language_model(own / name, CARD)
     before = everything(own)
     models = [m for m in store.installed() if m.place == own]
-    assert len(models) == 5, "hidden ones are no models"
+    assert len(models) == 6, "hidden ones are no models"
     for model in models:
+        if not model.problem:
+            assert store.find(model.id) == model
         done = keep.remove(model)
         assert done in keep.removed([own])
         keep.undo(done.token)
