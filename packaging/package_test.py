@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def older(shop: Workshop, home: Path) -> tuple[Workshop, Path]:
 def whole(home: Path) -> None:
     """The CPU bundle brings nothing of CUDA, and everything that it wants is declared."""
     files = [p.name for p in home.rglob("*")]
-    assert not [n for n in files if "providers_cuda" in n or "tensorrt.so" in n or "cudnn" in n]
+    cards = re.compile(r"(providers_(cuda|tensorrt)|genai-cuda|cudnn|cublas|torch_cuda).*\.so")
+    assert not [n for n in files if cards.search(n)]
     assert not [n for n in files if n.endswith((".h", ".a", ".pyi")) or "WebEngine" in n]
     assert {"index.json", "sbom.cdx.json"} <= set(files)
     assert elf.of_debian(home, bundle.PACKAGES)
