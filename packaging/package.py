@@ -10,11 +10,12 @@ import argparse
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pack import appimage, archive, bundle, deb, flatpak, macos, windows
 from pack.contents import FLAVOURS, Flavour, table
-from pack.workshop import Workshop, equip, open_workshop, say
+from pack.workshop import Workshop, equip, open_workshop, revision_of, say
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -108,11 +109,20 @@ def main() -> None:
     formats = args.format or list(USUAL[sys.platform])
     out, store = args.out.resolve(), args.work.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    shop = open_workshop(ROOT, store, flavour, args.version, level=args.level)
+    # One commit for all of it, whatever is committed meanwhile.
+    begin = partial(
+        open_workshop,
+        ROOT,
+        store,
+        flavour,
+        revision=revision_of(ROOT),
+        version=args.version,
+        level=args.level,
+    )
+    shop = begin()
     made = make(shop, formats, out)
     if args.twice:
-        second = open_workshop(ROOT, store, flavour, args.version, "two", args.level)
-        same_twice(shop, second, formats, out)
+        same_twice(shop, begin(name="two"), formats, out)
     told = [p for p in out.iterdir() if p.is_file() and p.name != "SHA256SUMS"]
     (out / "SHA256SUMS").write_text(archive.checksums(told), "utf-8")
     for path in made:

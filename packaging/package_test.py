@@ -26,7 +26,7 @@ from pathlib import Path
 from pack import bundle, deb, elf, rooms
 from pack.hands import Screen, until
 from pack.trial import Told, Trial, describe_writes, kinds_made, library_of, quick_start
-from pack.workshop import Workshop, equip, open_workshop, say, stamp
+from pack.workshop import Workshop, equip, open_workshop, revision_of, say, stamp
 from package import ROOT, make
 
 STRANGE_HOME = "/home/Zoë Ångström 画家"
@@ -269,7 +269,7 @@ def main() -> None:
 def built(store: Path, out: Path, *, reuse: bool) -> tuple[Workshop, Path, Path, Path]:
     """The packages of the last commit, made now or there already; with the bundle they hold."""
     if not reuse:
-        shop = open_workshop(ROOT, store, "cpu")
+        shop = open_workshop(ROOT, store, "cpu", revision=revision_of(ROOT))
         packed, archive_file = make(shop, ["deb", "archive"], out)
         return shop, shop.work / "frozen" / bundle.NAME, packed, archive_file
     packed = max(out.glob("triptych_*.deb"), key=lambda p: p.stat().st_mtime)

@@ -90,10 +90,22 @@ class Workshop:
         )
 
 
+def revision_of(root: Path) -> str:
+    """The commit that stands in a folder now."""
+    return _git(root, "rev-parse", "HEAD").decode("ascii").strip()
+
+
 def open_workshop(
-    root: Path, store: Path, flavour: Flavour, version: str = "", name: str = "one", level: int = 12
+    root: Path,
+    store: Path,
+    flavour: Flavour,
+    *,
+    revision: str,
+    version: str = "",
+    name: str = "one",
+    level: int = 12,
 ) -> Workshop:
-    """Copy the last commit of `root`, stamped with `version` where one is given.
+    """Copy a commit of `root`, stamped with `version` where one is given.
 
     `store` is for all builds, `name` for this one. What is not committed is not packed: it could
     not be built again. Raises SystemExit for a version that is no version.
@@ -102,22 +114,16 @@ def open_workshop(
     shutil.rmtree(work, ignore_errors=True)
     source = work / "source"
     source.mkdir(parents=True)
-    packed = subprocess.run(
-        ["git", "-C", str(root), "archive", "--format=tar", "HEAD"], capture_output=True, check=True
-    )
-    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
+    packed = _git(root, "archive", "--format=tar", revision)
+    with tarfile.open(fileobj=BytesIO(packed)) as archive:
         archive.extractall(source, filter="data")
     found = stamp(source, version)
-    epoch = (
-        os.environ.get("SOURCE_DATE_EPOCH")
-        or subprocess.run(
-            ["git", "-C", str(root), "log", "-1", "--format=%ct"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    )
+    epoch = os.environ.get("SOURCE_DATE_EPOCH") or _git(root, "log", "-1", "--format=%ct", revision)
     return Workshop(store, work, source, found, int(epoch), flavour, level)
+
+
+def _git(root: Path, *words: str) -> bytes:
+    return subprocess.run(["git", "-C", str(root), *words], capture_output=True, check=True).stdout
 
 
 def stamp(source: Path, version: str = "") -> str:
