@@ -179,6 +179,8 @@ def keep_log(folder: Path) -> bool:
         faulthandler.enable(crash.open("w", encoding="utf-8"))
     except OSError:
         return False
+    # A log on a full disk is not written; its own complaints on the terminal would help nobody.
+    logging.raiseExceptions = False
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)
