@@ -2,7 +2,8 @@
 
 `python -m bench.window`: each start is measured in a fresh process, from the first line of Python
 to the first painted frame, both kinds in turn so that the machine's moods meet both. Then three
-lanes work at once and a 5 ms timer in the window is watched.
+lanes work at once and a 5 ms timer in the window is watched; and once more while ten downloads,
+thousands of results and listings of thousands of files come in.
 """
 
 from __future__ import annotations
@@ -99,6 +100,33 @@ def smooth(seconds: float) -> None:
     window.studio.close()
 
 
+def downloads(seconds: float) -> None:
+    """Ten downloads, results and long listings, on the pages that show them."""
+    from PySide6.QtWidgets import QApplication
+
+    from studio.core.paths import Paths
+    from studio.ui.app import build
+    from tests.ui.flood import Flood
+    from tests.ui.hubs import Stand
+
+    app = QApplication([])
+    stand = Stand()
+    window = build(Paths.default(), courier=stand)
+    window.resize(1280, 800)
+    window.show()
+    for view in ("discover", "downloads"):
+        window.studio.show_models(view)
+    settled = time.monotonic() + 2.0
+    while time.monotonic() < settled:
+        app.processEvents()
+    assert stand.link is not None
+    flood = Flood(window, stand.link)
+    gaps = flood.run(seconds)
+    _tell(words=str(gaps), told=flood.told)
+    window.close()
+    window.studio.close()
+
+
 def main() -> None:
     import argparse
     from statistics import median
@@ -126,6 +154,8 @@ def main() -> None:
         print(f"{words:34}{studio[name] * 1000:7.0f} ms")
     gaps = _fresh("smooth", str(options.seconds))
     print(f"three lanes at once, {gaps['made']} jobs: {gaps['words']}")
+    gaps = _fresh("downloads", str(options.seconds))
+    print(f"downloads, told {gaps['told']} times, with results and listings: {gaps['words']}")
 
 
 def _tell(**told: object) -> None:

@@ -70,6 +70,15 @@ def icon(name: str, role: Role = "text", *, filled: bool = False) -> QIcon:
     return QIcon(_Engine(name, role, filled))
 
 
+def draw(
+    painter: QPainter, place: QRect, name: str, role: Role = "text", *, filled: bool = False
+) -> None:
+    """Paint an icon in a list: rendered once for its size, since lists paint it again and again."""
+    device = painter.device()
+    ratio = device.devicePixelRatio() if device is not None else 1.0
+    painter.drawPixmap(place, icon(name, role, filled=filled).pixmap(place.size(), ratio))
+
+
 def program() -> QIcon:
     """The program's own mark."""
     return QIcon(str(resources() / "icons" / "triptych.svg"))

@@ -17,7 +17,7 @@ from studio.core.licences import may_sell
 from studio.core.paths import Paths
 from studio.core.settings import SettingsFile
 from studio.engine.supervisor import Supervisor
-from studio.models.hub.client import Query
+from studio.models.hub.query import Query
 from studio.models.remote import Account
 from studio.ui.app import build
 from studio.ui.panes.discover import DiscoverView
@@ -71,7 +71,12 @@ def able(dressed: QApplication, paths: Paths, stand: Stand, qtbot: QtBot) -> Ite
         window.studio.engine.warm(kind)
     listed = find(window, FoundList, "found-list")
     until(qtbot, lambda: all(window.studio.engine.families(kind) for kind in KINDS))
-    until(qtbot, lambda: listed.rows.rowCount() > 10)
+
+    def kinds() -> set[object]:
+        found = (listed.rows.found(row) for row in range(listed.rows.rowCount()))
+        return {f.kind for f in found if f is not None}
+
+    until(qtbot, lambda: kinds() == set(KINDS))
     yield window
     close(window)
 
@@ -285,7 +290,7 @@ def test_a_page_says_all_before_the_download(
     assert card.title.raw == "Heron"
     assert find(card, QLabel, "may-sell").text() == "No"
     assert "Not for earning money" in find(card, QLabel, "page-licence").text()
-    assert "briefly" in card.card.toPlainText()
+    until(qtbot, lambda: "briefly" in card.card.toPlainText())
     chosen = card.get.variant()
     assert chosen is not None
     assert chosen.id == "int4"

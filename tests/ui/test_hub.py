@@ -165,7 +165,7 @@ def test_the_window_imports_nothing_of_the_network() -> None:
         "import studio.ui.panes.models, studio.ui.panes.discover, studio.ui.panes.downloads\n"
         "import studio.ui.arrivals, studio.ui.widgets.networksection, studio.ui.widgets.signin\n"
         "own = {'studio.ui.hub', 'studio.ui.panes.discover', 'studio.models.courier', "
-        "'studio.models.net', 'studio.models.hub.client', 'studio.models.catalogue'}\n"
+        "'studio.models.net', 'studio.models.hub.query', 'studio.models.catalogue'}\n"
         "foreign = {'huggingface_hub', 'urllib3', 'requests', 'httpx', 'httpx2', 'keyring', "
         "'numpy', 'truststore', 'yaml.cyaml'}\n"
         "print(sorted(early & (own | foreign)))\n"

@@ -28,12 +28,13 @@ from studio.core.licences import may_sell
 from studio.core.paths import Paths
 from studio.models import InstalledModel, Store
 from studio.models.catalogue import PINS, Pins, recommended
+from studio.models.hub.query import Query
 from studio.models.remote import Download, Found, Machine, ModelPage, Variant
 from studio.ui import theme
 from studio.ui.icons import icon
 from studio.ui.studio import Studio
 from studio.ui.widgets.background import Background
-from studio.ui.widgets.buttons import quiet
+from studio.ui.widgets.buttons import polish, quiet
 from studio.ui.widgets.foundlist import FoundList
 from studio.ui.widgets.getcard import MarkedWords
 from studio.ui.widgets.itembars import Message
@@ -187,6 +188,7 @@ class DiscoverView(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._stack)
+        polish(self.page)
 
     def _offline_bar(self) -> QWidget:
         self._offline = QFrame()
@@ -496,10 +498,8 @@ class DiscoverView(QWidget):
         self._studio.notices.error(error)
 
 
-def query_of(sought: Sought, limit: int) -> object:
+def query_of(sought: Sought, limit: int) -> Query:
     """What the hub is asked for what a person looks for."""
-    from studio.models.hub.query import Query
-
     return Query(
         words=sought.words,
         kind=sought.kind,

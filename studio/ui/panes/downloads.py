@@ -25,7 +25,7 @@ from studio.ui import theme
 from studio.ui.hub import OPEN
 from studio.ui.icons import icon
 from studio.ui.studio import Studio
-from studio.ui.widgets.buttons import quiet
+from studio.ui.widgets.buttons import polish, quiet
 from studio.ui.widgets.downloadlist import DownloadList, deeds
 from studio.ui.widgets.flow import FlowLayout
 from studio.ui.widgets.hubwords import left_words, speed_words
@@ -146,6 +146,7 @@ class DownloadsView(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._stack)
+        polish(self._some)  # now, and not all at once when the first download comes
 
     def _action_bar(self) -> QWidget:
         bar = QFrame()
@@ -177,7 +178,6 @@ class DownloadsView(QWidget):
         ordered = [d for d in downloads if d.state not in OVER]
         ordered += [d for d in reversed(downloads) if d.state in OVER]
         self.list.show_downloads(ordered)
-        self._stack.setCurrentWidget(self._some if downloads else self._none)
         states = [d.state for d in downloads]
         moving = [s for s in states if s in OPEN]
         self.bar.setVisible(bool(moving))
@@ -187,6 +187,8 @@ class DownloadsView(QWidget):
         self.pause_all.setVisible(bool(moving))
         self.resume_all.setVisible(any(s in STOPPED for s in states))
         self.clear.setVisible(any(s in OVER for s in states))
+        # Last: what changes while it is hidden need not be laid out each time.
+        self._stack.setCurrentWidget(self._some if downloads else self._none)
 
     def _total_words(self, moving: int, states: Sequence[str]) -> str:
         if moving:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, cast
 
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -32,6 +33,12 @@ REMEMBERED = "models.page"
 """Under this name the settings remember which view was in front."""
 
 
+def bring_modules() -> None:
+    """Load what the other views are made of. Takes a while: for a worker."""
+    for view in VIEWS[1:]:
+        importlib.import_module(f"studio.ui.panes.{view}")
+
+
 class ModelsPane(QWidget):
     """Three views behind three tabs. What speaks with the hub is loaded when it is shown."""
 
@@ -48,6 +55,7 @@ class ModelsPane(QWidget):
         studio.adder.changed.connect(self._adding)
         studio.hub_begun.connect(self._join_hub)
         self._adding_before = 0
+        self._brought = False
         last = studio.settings.last_values.get(REMEMBERED, {}).get("view")
         first: ViewName = next((view for view in VIEWS if view == last), "installed")
         self.show_view(first)
@@ -68,6 +76,12 @@ class ModelsPane(QWidget):
         self._tabs[view].setChecked(True)
         if self.isVisible():
             self._remember(view)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._brought:  # whoever comes here goes on to them, and need not wait then
+            self._brought = True
+            self._work.run(bring_modules)
 
     # Building
 

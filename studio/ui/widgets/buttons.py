@@ -51,6 +51,13 @@ def quiet(name: str, picture: str, words: str, act: Callable[[], None]) -> QPush
     return button
 
 
+def polish(widget: QWidget) -> None:
+    """Have the style sheet look at all of a hidden part of the window now, and not in the moment
+    in which it is shown."""
+    for child in widget.findChildren(QWidget):
+        child.ensurePolished()
+
+
 class Well(QFrame):
     """The ground on which a result lies, in the colour of a token of the theme."""
 

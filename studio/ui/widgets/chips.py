@@ -54,9 +54,8 @@ def paint_chip(painter: QPainter, left: int, top: int, chip: Chip, room: int) ->
     painter.drawRoundedRect(box, HEIGHT / 2, HEIGHT / 2)
     at = left + _SIDE
     if chip.icon:
-        icons.icon(chip.icon, chip.role).paint(
-            painter, QRect(at, top + (HEIGHT - _ICON) // 2, _ICON, _ICON)
-        )
+        place = QRect(at, top + (HEIGHT - _ICON) // 2, _ICON, _ICON)
+        icons.draw(painter, place, chip.icon, chip.role)
         at += _ICON + _GAP
     painter.setPen(theme.color(chip.role))
     line = QRect(at, top, left + width - _SIDE - at, HEIGHT)

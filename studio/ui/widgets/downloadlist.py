@@ -298,9 +298,8 @@ class _RowDelegate(QStyledItemDelegate):
         failed = download.state == "failed"
         name = "triangle-alert" if failed else ICONS.get(download.kind or "", "boxes")
         role: icons.Role = "danger" if failed else "muted"
-        icons.icon(name, role).paint(
-            painter, QRect(rect.left() + 20, rect.center().y() - 11, 22, 22)
-        )
+        mark = QRect(rect.left() + 20, rect.center().y() - 11, 22, 22)
+        icons.draw(painter, mark, name, role)
         line = QRect(left, rect.top() + 12, right - left, 20)
         painter.setPen(theme.color("text"))
         title = face(option.font, theme.BODY, QFont.Weight.DemiBold)
@@ -343,4 +342,4 @@ class _RowDelegate(QStyledItemDelegate):
             "forget": "x",
             "use": "wand-sparkles",
         }[deed]
-        icons.icon(name).paint(painter, place.adjusted(7, 7, -7, -7))
+        icons.draw(painter, place.adjusted(7, 7, -7, -7), name)

@@ -15,6 +15,8 @@ from PySide6.QtCore import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTreeView, QWidget
 
+from studio.ui.widgets.itemwords import file_size
+
 Index = QModelIndex | QPersistentModelIndex
 NO_PARENT = QModelIndex()
 ROW, SHOWN = 26, 9
@@ -26,10 +28,10 @@ class FileModel(QAbstractTableModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._rows: Sequence[tuple[str, str]] = ()
+        self._rows: Sequence[tuple[str, str | int]] = ()
 
-    def show(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Show these."""
+    def show(self, rows: Sequence[tuple[str, str | int]]) -> None:
+        """Show these; a number is a size in bytes."""
         self.beginResetModel()
         self._rows = rows
         self.endResetModel()
@@ -43,12 +45,16 @@ class FileModel(QAbstractTableModel):
     def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
         row, column = index.row(), index.column()
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return self._rows[row][column]
+            return self._words(row, column)
         if role == Qt.ItemDataRole.SizeHintRole:
             return QSize(0, ROW)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return ", ".join(self._rows[row])
+            return ", ".join(self._words(row, n) for n in range(2))
         return None
+
+    def _words(self, row: int, column: int) -> str:
+        said = self._rows[row][column]
+        return said if isinstance(said, str) else file_size(said)
 
 
 class FileTable(QTreeView):
@@ -77,7 +83,7 @@ class FileTable(QTreeView):
         header.setSectionResizeMode(1, modes.Stretch if sentences else modes.Fixed)
         header.resizeSection(1, 84)
 
-    def show_rows(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Show these names with what is said of each."""
+    def show_rows(self, rows: Sequence[tuple[str, str | int]]) -> None:
+        """Show these names with what is said of each, words or a size in bytes."""
         self.rows.show(rows)
         self.setFixedHeight(max(1, min(len(rows), SHOWN)) * ROW + 4)

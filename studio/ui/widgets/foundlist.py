@@ -318,12 +318,12 @@ class _CardDelegate(QStyledItemDelegate):
         painter.setBrush(theme.color("selected"))
         painter.drawRoundedRect(tile, 9, 9)
         name = ICONS.get(found.kind or "", "boxes")
-        icons.icon(name, "accent_text").paint(painter, tile.adjusted(9, 9, -9, -9))
+        icons.draw(painter, tile.adjusted(9, 9, -9, -9), name, "accent_text")
         left = tile.right() + 12
         line = QRect(left, inner.top(), inner.right() - left, 20)
         if found.recommended:
             star = QRect(line.right() - 16, line.top() + 1, 16, 16)
-            icons.icon("star", "gold", filled=True).paint(painter, star)
+            icons.draw(painter, star, "star", "gold", filled=True)
             line.setRight(star.left() - 6)
         painter.setPen(theme.color("text"))
         draw_line(painter, face(option.font, 14, QFont.Weight.DemiBold), line, found.title)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
@@ -24,6 +24,9 @@ from studio.ui.widgets.hubwords import fit_icon, fit_role, state_words
 from studio.ui.widgets.itemwords import file_size
 from studio.ui.widgets.recipeview import WrapLabel
 from studio.ui.widgets.variantlist import VariantList
+
+Rows = Callable[[], Sequence[tuple[str, str | int]]]
+"""Files, with what is said of each: words, or its bytes."""
 
 
 class MarkedWords(QWidget):
@@ -83,6 +86,7 @@ class GetCard(QFrame):
         self._others: frozenset[str] = frozenset()
         self._free: tuple[Path, int] | None = None
         self._families: dict[str, str] = {}
+        self._filling = False
         self.heading = QLabel(self.tr("Get this model"))
         self.heading.setProperty("role", "lead")
         self.asking = WrapLabel()
@@ -128,8 +132,10 @@ class GetCard(QFrame):
         self.waiting.hide()
         self._page, self._families = page, families
         self._fill()
-        refused = [(path, why) for path, why in page.refused.items()]
-        self._refused.show_rows(self.tr("Left out for safety ({n})"), refused)
+        refused = page.refused
+        self._refused.offer(
+            self.tr("Left out for safety ({n})"), len(refused), lambda: tuple(refused.items())
+        )
 
     def show_installed(self, variants: frozenset[str], others: frozenset[str]) -> None:
         """These variants are on this computer; of `others` another version is."""
@@ -223,11 +229,15 @@ class GetCard(QFrame):
 
     def _fill(self) -> None:
         assert self._page is not None
+        self._filling = True
         self.variants.show_variants(self._page.variants, self._page.best, self._installed)
+        self._filling = False
         self.variants.setVisible(bool(self._page.variants))
         self._follow()
 
     def _follow(self) -> None:
+        if self._filling:
+            return
         variant = self.variant()
         self.chosen.emit()
         if self._page is None:
@@ -245,8 +255,9 @@ class GetCard(QFrame):
         if variant.add:
             words += " " + self.tr("Once it is here, it is made ready for that.")
         self.runs.say("cpu", "muted", words if named else "")
-        self._files.show_rows(
-            self.tr("Files ({n})"), [(f.path, file_size(f.size)) for f in variant.files]
+        files = variant.files
+        self._files.offer(
+            self.tr("Files ({n})"), len(files), lambda: [(f.path, f.size) for f in files]
         )
         other = variant.id in self._others
         words = self.tr("Another version of it is installed. It stays until you remove it.")
@@ -272,7 +283,7 @@ class GetCard(QFrame):
             self.room.say("hard-drive", "muted", "")
             return
         folder, free = self._free
-        missing = variant.size - free
+        missing = self.variants.rows.size(variant) - free
         if self._download is None and missing > 0:
             words = self.tr("It needs {missing} more than is free in {folder}. Make room there, or "
                             "choose another folder in Settings.")  # fmt: skip
@@ -304,8 +315,8 @@ class GetCard(QFrame):
             return
         if here:
             words = self.tr("Make something")
-        elif variant.size:
-            words = self.tr("Download · {size}").format(size=file_size(variant.size))
+        elif size := self.variants.rows.size(variant):
+            words = self.tr("Download · {size}").format(size=file_size(size))
         else:
             words = self.tr("Download")
         self.button.setText(" " + words)
@@ -344,7 +355,7 @@ class _Folded(QWidget):
         self.table = FileTable(name, sentences=sentences)
         self.table.setAccessibleName(words)
         self.table.hide()
-        self._rows: Sequence[tuple[str, str]] = ()
+        self._rows: Rows = tuple
         self.line.toggled.connect(self._unfold)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -353,16 +364,16 @@ class _Folded(QWidget):
         column.addWidget(self.table)
         self._unfold(False)
 
-    def show_rows(self, words: str, rows: Sequence[tuple[str, str]]) -> None:
-        """Offer these; nothing at all where there are none."""
+    def offer(self, words: str, count: int, rows: Rows) -> None:
+        """Offer so many, asked for when somebody looks; nothing at all where there are none."""
         self._rows = rows
-        self.line.setText(words.format(n=self.locale().toString(len(rows))))
-        self.setVisible(bool(rows))
+        self.line.setText(words.format(n=self.locale().toString(count)))
+        self.setVisible(count > 0)
         if self.line.isChecked():
-            self.table.show_rows(rows)
+            self.table.show_rows(rows())
 
     def _unfold(self, on: bool) -> None:
         self.line.setIcon(icon("chevron-down" if on else "chevron-right", "muted"))
         if on:
-            self.table.show_rows(self._rows)
+            self.table.show_rows(self._rows())
         self.table.setVisible(on)

@@ -60,6 +60,8 @@ class MarkdownView(QTextBrowser):
 
     def _quiet_tables(self) -> None:
         """Hairlines in the theme's colour instead of raised frames."""
+        whole = QTextCursor(self.document())
+        whole.beginEditBlock()
         for frame in self.document().rootFrame().childFrames():
             if isinstance(frame, QTextTable):
                 form = frame.format()
@@ -69,10 +71,13 @@ class MarkdownView(QTextBrowser):
                 form.setBorderBrush(theme.color("line"))
                 form.setCellPadding(6)
                 frame.setFormat(form)
+        whole.endEditBlock()
 
     def _quiet_blocks(self) -> None:
         """Headings in the sizes of the window instead of twice the text's, and air between."""
         block = self.document().begin()
+        whole = QTextCursor(self.document())
+        whole.beginEditBlock()  # laid out once, not once a block
         while block.isValid():
             form, cursor = block.blockFormat(), QTextCursor(block)
             if level := form.headingLevel():
@@ -86,6 +91,7 @@ class MarkdownView(QTextBrowser):
                 form.setBottomMargin(theme.HAIR)
                 cursor.setBlockFormat(form)
             block = block.next()
+        whole.endEditBlock()
 
 
 def _heading(level: int) -> QTextCharFormat:

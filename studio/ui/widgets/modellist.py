@@ -212,15 +212,16 @@ class _RowDelegate(QStyledItemDelegate):
         name = {"text": "type", "image": "image", "audio": "audio-lines"}.get(
             entry.model.kind or "", "boxes"
         )
-        picture = (
-            icons.icon("triangle-alert", "warning") if entry.problem else icons.icon(name, "muted")
-        )
-        picture.paint(painter, QRect(rect.left() + 14, rect.center().y() - 9, 19, 19))
+        place = QRect(rect.left() + 14, rect.center().y() - 9, 19, 19)
+        if entry.problem:
+            icons.draw(painter, place, "triangle-alert", "warning")
+        else:
+            icons.draw(painter, place, name, "muted")
         left, right = rect.left() + 46, rect.right() - 14
         font = QFont(option.font)
         if entry.model.id in self.newer:
             place = QRect(right - 18, rect.center().y() - 17, 18, 18)
-            icons.icon("circle-arrow-up", "accent_text").paint(painter, place)
+            icons.draw(painter, place, "circle-arrow-up", "accent_text")
             right -= 26
         if entry.first_in:
             text = self.tr("Default")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, QUrl, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QDesktopServices,
     QKeyEvent,
@@ -48,6 +48,8 @@ from studio.ui.widgets.signin import SignIn
 SIDE = 380
 NARROW = 860
 """Below this width, what is to be had stands within the page instead of beside it."""
+CARD = 12_000
+"""Characters of a maker's words that are shown."""
 AFTER_LICENCE = 3
 """Its place there: below the head, the words and the licence."""
 EXAMPLES = 4
@@ -107,9 +109,8 @@ class ModelPageView(QWidget):
         self._tell(page.found)
         self._examples_of(page.examples)
         self._about.show_rows(self._rows(page))
-        self.card.show_markdown(page.card, skip_title=page.found.title)
-        self.card.setVisible(bool(page.card.strip()))
-        self._card_head.setVisible(bool(page.card.strip()))
+        # What the makers write may be long: it comes when the rest stands.
+        QTimer.singleShot(0, self, self._show_card)
         engine = self._studio.engine
         named = {f for v in page.variants for f in v.families}
         titles = {i: spec.title for i in named if (spec := engine.family(i)) is not None}
@@ -347,6 +348,18 @@ class ModelPageView(QWidget):
         for example in examples[:EXAMPLES]:
             self._examples_column.addWidget(WrapLabel(f"“{example}”"))
 
+    def _show_card(self) -> None:
+        page = self._page
+        if page is None:
+            return
+        words, title = page.card.strip(), page.found.title
+        if len(words) > CARD:
+            words = words[:CARD].rpartition("\n")[0]
+            words += "\n\n" + self.tr("*The rest stands on its web page.*")
+        self.card.show_markdown(words, skip_title=title)
+        self.card.setVisible(bool(words))
+        self._card_head.setVisible(bool(words))
+
     def _rows(self, page: ModelPage) -> list[Row]:
         rows = [
             Row("author", self.tr("Made by"), page.found.author),
@@ -378,7 +391,7 @@ class _Tile(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("selected"))
         painter.drawRoundedRect(self.rect(), 12, 12)
-        icons.icon(self._name, "accent_text").paint(painter, self.rect().adjusted(13, 13, -13, -13))
+        icons.draw(painter, self.rect().adjusted(13, 13, -13, -13), self._name, "accent_text")
         painter.end()
 
 

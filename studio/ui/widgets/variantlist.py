@@ -52,12 +52,18 @@ class VariantModel(QAbstractListModel):
         self._all: tuple[Variant, ...] = ()
         self._best = ""
         self._here: frozenset[str] = frozenset()
+        self._sizes: dict[str, int] = {}
 
     def show(self, variants: Sequence[Variant], best: str, here: frozenset[str]) -> None:
         """Show these; `best` is the one for this machine, `here` are installed."""
         self.beginResetModel()
         self._all, self._best, self._here = tuple(variants), best, here
+        self._sizes = {v.id: v.size for v in variants}  # of thousands of files, added up once
         self.endResetModel()
+
+    def size(self, variant: Variant) -> int:
+        """Bytes of a variant."""
+        return self._sizes.get(variant.id, 0)
 
     def variant(self, row: int) -> Variant | None:
         """The variant of a row."""
@@ -87,7 +93,7 @@ class VariantModel(QAbstractListModel):
         """What is said below its title."""
         if variant.problem:
             return variant.problem
-        size = file_size(variant.size) if variant.size else ""
+        size = file_size(self.size(variant)) if self.size(variant) else ""
         precision = variant.precision if variant.precision not in self.title(variant) else ""
         return " · ".join(part for part in (size, precision) if part)
 
@@ -233,9 +239,8 @@ class _RowDelegate(QStyledItemDelegate):
 
     def _radio(self, painter: QPainter, middle: QPointF, on: bool, variant: Variant) -> None:
         if variant.problem:
-            icons.icon("circle-x", "muted").paint(
-                painter, QRect(int(middle.x()) - 8, int(middle.y()) - 8, 16, 16)
-            )
+            place = QRect(int(middle.x()) - 8, int(middle.y()) - 8, 16, 16)
+            icons.draw(painter, place, "circle-x", "muted")
             return
         painter.setBrush(theme.color("field"))
         painter.setPen(QPen(theme.color("accent" if on else "control"), 2 if on else 1.2))
