@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from pack import appimage, archive, bundle, deb, flatpak, macos, windows
-from pack.contents import FLAVOURS, Flavour, table
+from pack.contents import FLAVOURS, Flavour, filled, table
 from pack.workshop import Workshop, equip, open_workshop, revision_of, say
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,6 +103,7 @@ def main() -> None:
     parser.add_argument("--level", type=int, default=12, help="of compression, 1 to 19")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "package")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
+    parser.add_argument("--docs", action="store_true", help="put the table into docs/packaging.md")
     parser.add_argument("--twice", action="store_true", help="build twice and compare the bytes")
     args = parser.parse_args()
     flavour: Flavour = args.flavour
@@ -123,6 +124,10 @@ def main() -> None:
     made = make(shop, formats, out)
     if args.twice:
         same_twice(shop, begin(name="two"), formats, out)
+    if args.docs:
+        page = ROOT / "docs" / "packaging.md"
+        sizes = (out / f"SIZES-{flavour}.md").read_text("utf-8").rstrip("\n")
+        page.write_text(filled(page.read_text("utf-8"), sizes), "utf-8")
     told = [p for p in out.iterdir() if p.is_file() and p.name != "SHA256SUMS"]
     (out / "SHA256SUMS").write_text(archive.checksums(told), "utf-8")
     for path in made:

@@ -152,6 +152,16 @@ def purpose(path: str) -> tuple[str, str]:
     return next((name, why) for pattern, name, why in PURPOSES if re.search(pattern, path))
 
 
+BEGIN, END = "<!-- sizes: begin -->", "<!-- sizes: end -->"
+
+
+def filled(page: str, sizes: str) -> str:
+    """A page with the table where it marks a place for it."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{sizes}\n{END}{after}"
+
+
 def table(files: Iterable[tuple[str, int]]) -> str:
     """Markdown: what each megabyte is for, of paths in the bundle with their sizes in bytes."""
     sizes: dict[str, int] = {}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pack.contents import FLAVOURS, PURPOSES, left_out, purpose, table
+from pack.contents import BEGIN, END, FLAVOURS, PURPOSES, filled, left_out, purpose, table
 
 NEEDED = (
     "torch/lib/libtorch_cpu.so",
@@ -108,3 +108,10 @@ def test_the_table_adds_up_and_begins_with_the_largest() -> None:
     assert lines[2].startswith("| 3.0 | PyTorch |")
     assert lines[3].startswith("| 0.5 | Python and the studio |")
     assert lines[-1] == "| 3.5 | all of it | |"
+
+
+def test_the_table_takes_the_place_of_an_older_one() -> None:
+    page = f"a\n{BEGIN}\nold\n{END}\nb\n"
+    once = filled(page, "| new |")
+    assert once == f"a\n{BEGIN}\n| new |\n{END}\nb\n"
+    assert filled(once, "| new |") == once
