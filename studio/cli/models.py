@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio.cli.adding import add_path
 from studio.cli.commands import House, model_words
@@ -21,10 +21,11 @@ from studio.core.errors import StudioError
 from studio.core.family import KINDS
 from studio.core.licences import licence
 from studio.core.settings import SettingsFile
-from studio.models.keep import Report
-from studio.models.machine import machine_of
-from studio.models.manager import Manager
 from studio.models.remote import Download, Found, ModelPage, Variant
+
+if TYPE_CHECKING:  # other commands do not wait for what this one needs
+    from studio.models.keep import Report
+    from studio.models.manager import Manager
 
 SORTS = ("downloads", "likes", "updated", "new", "trending")
 LOOK = 0.2
@@ -293,6 +294,9 @@ def _manager(
     told: queue.SimpleQueue[Download] | None = None,
 ) -> Iterator[Manager]:
     """A manager for one command. What can be refused at once is, before engines are started."""
+    from studio.models.machine import machine_of
+    from studio.models.manager import Manager
+
     house = house or House()
     heard = told or queue.SimpleQueue()
     manager = Manager(house.paths, lambda: house.settings, house.store, heard.put)
