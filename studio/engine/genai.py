@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import StudioError
 from studio.core.recipe import Job
 from studio.engine import device
-from studio.engine.sampling import Sampler
+from studio.engine.sampling import Leaning, Sampler
 from studio.engine.tokenizer import JsonTokenizer, Tokenizer
 from studio.engine.workbench import Workbench, folder_size, folder_stamp
 
@@ -67,6 +67,8 @@ class Loaded:
     """What one token takes in that buffer, about."""
     chunk: int
     """Prompt tokens per call: a function of the model alone, since the numbers depend on it."""
+    size: int = 0
+    """Bytes of its folder."""
     kept: list[Reader] = field(default_factory=list)
     """Where conversations stand, last used last; they go when the model goes."""
 
@@ -140,7 +142,7 @@ def load(job: Job, bench: Workbench) -> Loaded:
     providers = tuple(device.providers(job.device))
     size = sum(bytes_ for _, bytes_, _ in stamp)
     key = ("genai", folder.name, str(folder.resolve()), stamp, threads, providers)
-    loaded = bench.take(key, lambda: _open(folder, threads, providers), size)
+    loaded = bench.take(key, lambda: _open(folder, threads, providers, size), size)
     bench.provider = loaded.provider
     return loaded
 
@@ -158,14 +160,15 @@ def generate(
     repetition_penalty: float = 1.0,
     history: Sequence[int] = (),
     first: npt.NDArray[np.intp] | None = None,
+    wished: Leaning | None = None,
 ) -> Iterator[int | None]:
     """None after every chunk of the prompt, then token ids until a stop id (which is not yielded),
     `max_new_tokens`, or the end of the context.
 
     The same arguments give the same tokens on the same machine and provider. `history` is what
     the repetition penalty knows from the outset (the prompt itself is not penalized), `first` the
-    ids that the first token is one of. Raises StudioError where the prompt fills the context, or
-    where the tokenizer belongs to another model.
+    ids that the first token is one of, `wished` what the sampler leans towards. Raises StudioError
+    where the prompt fills the context, or where the tokenizer belongs to another model.
     """
     count = len(prompt_ids)
     room = loaded.context - count
@@ -186,6 +189,7 @@ def generate(
         min_p=min_p,
         repetition_penalty=repetition_penalty,
         history=history,
+        wished=wished,
     )
     reader = Reader(loaded, count + wanted)
     step = loaded.chunk if loaded.shared_cache else count
@@ -202,7 +206,7 @@ def generate(
             reader.said(token)
 
 
-def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
+def _open(folder: Path, threads: int, providers: Sequence[str], size: int) -> Loaded:
     config = _read_config(folder)
     model_part = config["model"]
     tokenizer_file = folder / "tokenizer.json"
@@ -229,6 +233,7 @@ def _open(folder: Path, threads: int, providers: Sequence[str]) -> Loaded:
         shared_cache=shared,
         rewinds=shared and not model_part["decoder"].get("sliding_window"),
         cache_bytes=_cache_bytes(model_part["decoder"], provider),
+        size=size,
         chunk=LARGER_CHUNK if _LARGER_FROM <= folder_size(folder) < _LARGER_TO else CHUNK,
     )
     try:

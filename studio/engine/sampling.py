@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from studio.core.errors import StudioError
 
@@ -32,11 +32,21 @@ _FIRST = 1024
 """So many of the most probable tokens usually hold top-p; only where not are all sorted."""
 
 
+class Leaning(Protocol):
+    """Something that shifts the scores by what was said so far."""
+
+    def lean(self, scores: Floats) -> None:
+        """Shift the scores (vocabulary,), in place, before temperature."""
+
+    def said(self, token: int) -> None:
+        """A token was drawn."""
+
+
 class Sampler:
     """Draws tokens one after another; the same seed and logits give the same tokens.
 
     `temperature` 0 takes the most probable token. `top_k` 0, `top_p` 1, `min_p` 0 and
-    `repetition_penalty` 1 switch these off.
+    `repetition_penalty` 1 switch these off. `wished` leans the scores after the penalty.
     """
 
     def __init__(
@@ -49,6 +59,7 @@ class Sampler:
         min_p: float = 0.0,
         repetition_penalty: float = 1.0,
         history: Iterable[int] = (),
+        wished: Leaning | None = None,
     ) -> None:
         import numpy as np
 
@@ -57,6 +68,7 @@ class Sampler:
         self._top_k, self._top_p, self._min_p = top_k, top_p, min_p
         self._penalty = repetition_penalty
         self._seen: deque[int] = deque(history, maxlen=PENALTY_WINDOW)
+        self._wished = wished
 
     def draw(self, logits: Logits, allowed: Ids | None = None) -> int:
         """The next token for `logits` of shape (vocabulary,), one of `allowed` where that is given.
@@ -65,7 +77,8 @@ class Sampler:
         """
         import numpy as np
 
-        if self._temperature == 0 and self._penalty == 1.0 and allowed is None:
+        plain = self._penalty == 1.0 and allowed is None and self._wished is None
+        if self._temperature == 0 and plain:
             # The same answer without a copy of a hundred thousand numbers at each token.
             return self._drawn(logits.reshape(-1), int(logits.argmax()))
         scores = logits.astype(np.float64).reshape(-1)
@@ -74,6 +87,8 @@ class Sampler:
             seen = seen[seen < len(scores)]
             values = scores[seen]
             scores[seen] = np.where(values > 0, values / self._penalty, values * self._penalty)
+        if self._wished is not None:
+            self._wished.lean(scores)
         if allowed is not None and len(allowed):
             kept = np.full_like(scores, -np.inf)
             kept[allowed] = scores[allowed]
@@ -91,6 +106,8 @@ class Sampler:
             place = int(np.searchsorted(sums, self._random.random() * sums[-1], side="right"))
             token = int(ids[min(place, len(ids) - 1)])
         self._seen.append(token)
+        if self._wished is not None:
+            self._wished.said(token)
         return token
 
     def _drawn(self, scores: npt.NDArray[Any], token: int) -> int:

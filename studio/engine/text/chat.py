@@ -26,6 +26,7 @@ from studio.engine.text.chat_spec import SPEC
 from studio.engine.text.page import Page
 from studio.engine.text.reply import Answer, Document, Span, answer, task
 from studio.engine.text.stream import stop_strings
+from studio.engine.text.wished import Wished, words_of
 from studio.engine.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ _LEAST_ROOM = 16
 """Tokens that must be left to write into."""
 _LATIN = 0x24F
 """The last of the Latin letters of European languages."""
+
+_SMALL_MODEL = 200 << 20
+"""Bytes; models below it forget what they were asked for, and are reminded."""
+_TOKENS_A_WORD = 1.3
 
 _LATER = ("format", "history", "instruction", "max_tokens", "schema", "stop", "think")
 """Settings that came with chats: recipes name them only where they matter, as older ones do."""
@@ -171,10 +176,15 @@ def _story(
             "This model hardly knows the script that you write in; another one would do better."
         )
     page = Page(start, int(values["length"]))
+    wished = None
+    if loaded.size < _SMALL_MODEL and not str(values["instruction"]).strip():
+        words = words_of(str(values["words"]), str(values["prompt"]))
+        tokens = round(int(values["length"]) * _TOKENS_A_WORD)
+        wished = Wished.of(loaded.tokenizer, words, tokens, start)
     if start:
         yield TextPreview(start)
     yield from writing.write(
-        functools.partial(genai.generate, loaded, **writing.chosen(values)),
+        functools.partial(genai.generate, loaded, wished=wished, **writing.chosen(values)),
         loaded.tokenizer,
         loaded.context,
         prompt,

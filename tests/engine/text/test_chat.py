@@ -21,6 +21,7 @@ from studio.core.messages import Output, Progress, Step, TextPreview
 from studio.core.paths import resources
 from studio.core.recipe import DeviceChoice, Job, Recipe
 from studio.engine.text import chat
+from studio.engine.text.page import count_words
 from studio.engine.tokenizer import JsonTokenizer
 from studio.engine.workbench import Workbench
 
@@ -52,7 +53,7 @@ def test_what_is_streamed_is_what_is_saved(model: Path, tmp_path: Path) -> None:
         steps, output = run(job_of(model, tmp_path / str(seed), seed))
         assert streamed(steps) + "\n" == text_of(output)
         assert output.files[0].name == "story.md"
-        assert output.summary["words"] == len(text_of(output).split())
+        assert output.summary["words"] == count_words(text_of(output))
 
 
 def test_progress_climbs_through_its_phases(model: Path, tmp_path: Path) -> None:
