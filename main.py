@@ -21,8 +21,11 @@ def main() -> int:
     # `open FILE…`, or files alone, as a desktop starts a program that they were dropped on.
     files = words[1:] if words[:1] == ["open"] else words
     if files is words and not all(Path(w).is_absolute() for w in words):
-        from studio.cli import run as run_command
-
+        try:
+            from studio.cli import run as run_command
+        except KeyboardInterrupt:  # heard before anything could be begun
+            sys.stderr.write("\nCancelled.\n")
+            return 130
         return run_command(words)
     # Nothing becomes rubbish while the window is being built: looking for it would take a
     # twentieth of the start. The window turns it on when it stands.
