@@ -194,8 +194,21 @@ class Store:
         return [m for m in self.installed() if fits(spec, m)]
 
     def default_for(self, spec: FamilySpec) -> InstalledModel | None:
-        """What a family runs when nobody has chosen."""
-        return next(iter(self.fitting(spec)), None)
+        """What a family runs when nobody has chosen; no more places are read than it takes."""
+        for place in self.places:
+            if place in self._silent:
+                continue
+            before = self._remembered().get(place, {})
+            try:
+                inside = self.look(place, before, lambda: None)
+            except OSError:
+                continue
+            self._note(place, inside)
+            for described in inside.values():
+                for model in described.models:
+                    if fits(spec, model):
+                        return replace(model, last_used=self.notes.last_used(model.id))
+        return None
 
     @staticmethod
     def fits(spec: FamilySpec, model: InstalledModel) -> bool:
@@ -310,10 +323,13 @@ class Store:
         """What lies in a folder of a place now, and it is remembered."""
         inside = self._remembered().get(place, {})
         now = self._read(place, path, inside.get(path))
+        self._note(place, {**inside, path: now})
+        return now
+
+    def _note(self, place: Path, inside: Inside) -> None:
         with self._lock:
             if self._known is not None:
-                self._known = {**self._known, place: {**inside, path: now}}
-        return now
+                self._known = {**self._known, place: inside}
 
     def _read(self, place: Path, path: Path, before: Described | None) -> Described:
         """What lies in a model's folder or a repository."""

@@ -435,6 +435,31 @@ def test_a_disk_that_does_not_answer_is_waited_for_once(
     assert not by_id(store)["acme/words"].away
 
 
+def test_the_usual_model_is_found_without_reading_every_disk(
+    tmp_path: Path, hub: Path, words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    language_model(tmp_path / "own" / "stories", CARD)
+    put(hub, "acme/words", files_of(words))
+    store = Store([tmp_path / "own"], [hub])
+    read: list[Path] = []
+    plain = Store.look
+
+    def look(
+        self: Store, place: Path, before: stores.Inside, heard: Callable[[], None]
+    ) -> stores.Inside:
+        read.append(place)
+        return plain(self, place, before, heard)
+
+    monkeypatch.setattr(Store, "look", look)
+    found = store.default_for(WORDS)
+    assert found is not None
+    assert (found.id, read) == ("stories", [tmp_path / "own"])
+    (tmp_path / "own" / "stories" / "model.onnx").unlink()
+    found = store.default_for(WORDS)
+    assert found is not None
+    assert found.id == "acme/words"
+
+
 def test_a_model_is_found_while_everything_is_looked_at(
     tmp_path: Path, hub: Path, words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

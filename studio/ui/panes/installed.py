@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from studio.core.errors import StudioError
 from studio.core.family import KINDS, FamilySpec, Kind
 from studio.library import Library
-from studio.models import InstalledModel, Store, families
+from studio.models import InstalledModel, Store, families, fits
 from studio.models.inspect import WEIGHTS
 from studio.ui import theme
 from studio.ui.modeldeeds import ModelDeeds
@@ -385,10 +385,11 @@ def read_models(store: Store, specs: list[FamilySpec]) -> list[Entry]:
 
     Reads the disk: for a worker. `specs` in the order of the panes' choosers.
     """
+    models = store.installed()
     first: dict[str, list[Kind]] = {}
     for kind in KINDS:
-        found = (store.default_for(spec) for spec in specs if spec.kind == kind)
-        default = next((model for model in found if model is not None), None)
+        found = (m for spec in specs if spec.kind == kind for m in models if fits(spec, m))
+        default = next(found, None)
         if default is not None:
             first.setdefault(default.id, []).append(kind)
     return [
@@ -397,5 +398,5 @@ def read_models(store: Store, specs: list[FamilySpec]) -> list[Entry]:
             tuple(families(model, specs)),
             tuple(first.get(model.id, ())) if not model.problem else (),
         )
-        for model in store.installed()
+        for model in models
     ]
