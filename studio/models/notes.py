@@ -33,6 +33,12 @@ class Notes:
         self._used: dict[str, str] = {}
         self._kept: dict[str, str] = {}
         self._read = False
+        self._seen = (0, 0)
+
+    def refresh(self) -> None:
+        """See what other programs have written meanwhile."""
+        with self._lock:
+            self._load(again=True)
 
     def last_used(self, model: str) -> str:
         """An ISO time in UTC; empty where no job has used it."""
@@ -84,7 +90,11 @@ class Notes:
         self._read = True
         data: Any = None
         try:
-            if self._path.stat().st_size <= MAX_FILE:
+            seen = self._path.stat()
+            if (seen.st_mtime_ns, seen.st_size) == self._seen:
+                return
+            self._seen = (seen.st_mtime_ns, seen.st_size)
+            if seen.st_size <= MAX_FILE:
                 data = json.loads(self._path.read_bytes().decode("utf-8"))
         except (OSError, ValueError, RecursionError):
             pass

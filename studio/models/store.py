@@ -125,6 +125,7 @@ class Store:
         Models of a disk that is away or does not answer are told as they were, and that they are
         away.
         """
+        self.notes.refresh()
         with self._looking:
             known = self._remembered()
             readings = [(p, self._reading(p, known.get(p, {}))) for p in self.places]
@@ -168,6 +169,7 @@ class Store:
         `owner/name@revision` that revision, where it is still here.
         """
         # Its own folder alone is read: this is asked for at every press of Make.
+        self.notes.refresh()
         known = self._remembered()
         wanted = Wanted.of(model_id)
         first: InstalledModel | None = None

@@ -128,8 +128,11 @@ def test_an_older_revision_is_found_by_its_commit_and_can_be_kept_to(
     assert older is not None
     assert older.revision == FIRST
     assert store.find(f"acme/words@{'3' * 12}") is None
-    notes.keep("acme/words", FIRST)
+    Notes(tmp_path / "notes.json").keep("acme/words", FIRST)  # by another program
     assert by_id(store)["acme/words"].revision == FIRST
+    found = store.find("acme/words")
+    assert found is not None
+    assert (found.revision, found.older) == (FIRST, (SECOND,))
     notes.keep("acme/words", "")
     assert by_id(store)["acme/words"].revision == SECOND
 
