@@ -21,7 +21,7 @@ from pack.rooms import MAKER, Room
 from pack.workshop import say
 
 WISHES = {"text": "a little fox", "image": "red apple", "audio": "a merry jig in D"}
-PROMPTS = {"text": (280, 98), "image": (674, 98), "audio": (1073, 98)}
+PROMPTS = {"text": (280, 112), "image": (674, 112), "audio": (1073, 112)}
 """Where on the screen the prompts are while all three panes are shown."""
 AGAIN = 15.0
 """Seconds after which a wish is made once more where nothing has come of it."""
@@ -172,9 +172,13 @@ class Trial:
         self.screen.click(*PROMPTS["image"])
         self.screen.press("ctrl+a")
         self.screen.write(WISHES["image"])
-        for _ in range(number):
-            self.screen.press("ctrl+Return")
-        until(lambda: library_of(self.room.outside).jobs >= number - 1, "nothing is queued")
+
+        def queued() -> bool:
+            # The first presses may come before the engine has said what it can do.
+            self.screen.press(*["ctrl+Return"] * number)
+            return library_of(self.room.outside).jobs >= number
+
+        until(queued, "nothing is queued")
         return number
 
     def close(self) -> None:
