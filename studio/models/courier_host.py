@@ -38,6 +38,7 @@ ACTIONS = frozenset(
     [
         "search", "page", "catalogue", "recommended", "get", "pause", "resume", "cancel", "forget",
         "downloads", "verify", "repair", "remove", "removed", "undo", "empty_trash", "move",
+        "keep_revision",
         "updates", "sign_in", "sign_out", "signed_in", "who",
     ]
 )  # fmt: skip

@@ -252,6 +252,10 @@ class Manager:
         self._check_idle(found, "moved")
         keep.move(found, place, told, cancelled, busy=lambda id: id in busy)
 
+    def keep_revision(self, model: str, revision: str) -> None:
+        """Keep to a revision that is here, or to the newest again (empty)."""
+        keep.keep_revision(self.store.notes.keep, self.installed(model), revision)
+
     def tidy(self) -> None:
         """Put right what a program that died has left, and empty the trash of what is old."""
         places = self.store.places

@@ -137,6 +137,12 @@ def test_a_newer_revision_is_told_and_got_only_when_asked(hub: Hub, house: House
     assert {s.path for s in hub.log.bytes_of() if s.sent > 1 << 16} == set()
     assert house.manager.installed("a/chat").revision == newest
     assert house.manager.updates() == ()
+    house.manager.keep_revision("a/chat", first.revision)
+    assert house.manager.installed("a/chat").revision == first.revision
+    house.manager.keep_revision("a/chat", "")
+    assert house.manager.installed("a/chat").revision == newest
+    with pytest.raises(StudioError, match="not here at the revision"):
+        house.manager.keep_revision("a/chat", "f" * 40)
 
 
 def test_a_model_of_the_catalogue_keeps_to_what_the_hub_told_first(
