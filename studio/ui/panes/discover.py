@@ -225,7 +225,7 @@ class DiscoverView(QWidget):
         self.page.get.chosen.connect(self._follow_page)
         hub.progressed.connect(self._follow)
         studio.models_changed.connect(self.look)
-        studio.engine.hello.connect(lambda _lane: self.look() if self.isVisible() else None)
+        studio.engine.hello.connect(lambda _lane: self._more_able())
         studio.settings_changed.connect(self._settings_changed)
 
     # The catalogue and what is installed
@@ -379,6 +379,14 @@ class DiscoverView(QWidget):
             self._sought(self.search.sought())
         else:
             self.search.clear()
+
+    def _more_able(self) -> None:
+        """An engine has told what it runs: more of the catalogue, and perhaps what is open."""
+        if self.isVisible():
+            self.look()
+        page = self.page.page
+        if page is not None and not any(variant.families for variant in page.variants):
+            self._ask_page(page.found.repo)
 
     # A page
 

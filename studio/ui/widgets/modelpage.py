@@ -110,7 +110,7 @@ class ModelPageView(QWidget):
         self._examples_of(page.examples)
         self._about.show_rows(self._rows(page))
         # What the makers write may be long: it comes when the rest stands.
-        QTimer.singleShot(0, self, self._show_card)
+        QTimer.singleShot(40, self, self._show_card)
         engine = self._studio.engine
         named = {f for v in page.variants for f in v.families}
         titles = {i: spec.title for i in named if (spec := engine.family(i)) is not None}
