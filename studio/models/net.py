@@ -117,7 +117,8 @@ class Net:
     def proxy(self, url: str) -> str:
         """The proxy for `url`, empty for none. Raises StudioError for one of an unknown kind."""
         parts = urlsplit(url)
-        if proxy_bypass(parts.hostname or ""):
+        # With its port, as no_proxy may name one.
+        if proxy_bypass(parts.netloc.rpartition("@")[2]):
             return ""
         proxies = getproxies()
         found = proxies.get(parts.scheme) or proxies.get("all") or ""
@@ -249,7 +250,7 @@ class Net:
                 url = self._next(url, place)
                 continue
             if response.status not in (200, 206):
-                response.close()
+                _drain(response)
                 raise RefusedError(response.status, response.headers)
             for name, value in kept.items():
                 response.headers[name] = value

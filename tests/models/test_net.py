@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -137,6 +138,15 @@ def test_nothing_is_fetched_from_an_unprotected_address_after_a_protected_one() 
     assert Net._next("http://a.example/x/y", "/z") == "http://a.example/z"
 
 
+def test_one_connection_carries_all_that_the_hub_sends_on_or_refuses(hub: Hub, net: Net) -> None:
+    for _ in range(5):
+        assert fetch(net, net.url("a/tiny", "main", "model.safetensors")) == LARGE
+        told(lambda: fetch(net, net.url("a/tiny", "main", "no-such-file")), net)
+    parts = urlsplit(hub.endpoint)
+    kept = net._pools[""].connection_from_host(parts.hostname, parts.port)
+    assert kept.num_connections == 1
+
+
 # Endpoint
 
 
@@ -185,7 +195,7 @@ def test_everything_goes_through_the_proxy(
         assert len(between.asked) == len(hub.log.all())
         assert any(a.startswith(hub.cdn) for a in between.asked)
         # The one that holds now counts, and who is excepted is asked directly.
-        monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+        monkeypatch.setenv("no_proxy", f"{urlsplit(hub.endpoint).netloc},localhost")
         before = len(between.asked)
         assert fetch(net, net.url("a/tiny", "main", "config.json")) == b"{}"
         assert net.api().model_info("a/tiny").id == "a/tiny"
