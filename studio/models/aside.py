@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from studio.core.errors import StudioError
 from studio.core.files import cannot_write
 from studio.core.locks import FileLock
 
+KEEPING = ".triptych-keeping"
+"""Where the locks lie of what is being moved or removed, in the place that it is in."""
 _TRIES = 5
 
 
@@ -24,6 +28,28 @@ def locked(folder: Path) -> Iterator[bool]:
             lock.free()
         with contextlib.suppress(OSError):
             folder.parent.rmdir()
+
+
+@contextlib.contextmanager
+def alone(title: str, *spots: tuple[Path, str]) -> Iterator[None]:
+    """Nobody else moves or removes these folders (place and name) while this is open.
+
+    Raises StudioError where somebody does already.
+    """
+    with contextlib.ExitStack() as held:
+        # In one order everywhere: two who want both never wait for each other half way.
+        for place, name in sorted(set(spots)):
+            short = hashlib.sha256(name.casefold().encode("utf-8", "surrogatepass")).hexdigest()
+            if not held.enter_context(locked(place / KEEPING / short[:32])):
+                raise busy(title)
+        yield
+
+
+def busy(title: str) -> StudioError:
+    """What is said where another program is faster."""
+    return StudioError(
+        f"Another program is at “{title}” just now.", "Try again when it has finished."
+    )
 
 
 def is_below(name: object) -> bool:

@@ -17,11 +17,12 @@ from pathlib import Path, PurePosixPath
 from studio.core.errors import StudioError
 from studio.core.files import cannot_read, cannot_write
 from studio.models import cache, trash, views
+from studio.models.aside import KEEPING, alone, sweep
 from studio.models.cache import Entry, Repository, Snapshot
 from studio.models.inspect import PICKLED, WEIGHTS
 from studio.models.installed import InstalledModel
 from studio.models.moving import Moved, Told, finish_moves, go_on, move_files, nothing
-from studio.models.trash import Undo, undo
+from studio.models.trash import Undo
 from studio.models.variants import split
 from studio.models.verify import FileReport, Report, verify
 
@@ -64,6 +65,18 @@ def remove(model: InstalledModel, *, busy: Busy = nobody, revision: str = "") ->
     _check(model, busy, "removed")
     place = model.place or model.path.parent
     trash.recover(place)
+    with alone(model.title, (place, _folder_of(model))):
+        return _remove(model, place, revision)
+
+
+def undo(token: str) -> str:
+    """Have back what was removed; gives the model's name. Raises StudioError."""
+    lies, folders = trash.of(token)
+    with alone(lies.title, *((lies.place, name) for name in folders)):
+        return trash.undo(token)
+
+
+def _remove(model: InstalledModel, place: Path, revision: str = "") -> Undo:
     if not model.repo:
         return trash.put_aside(
             place,
@@ -109,6 +122,7 @@ def recover(places: Iterable[Path]) -> None:
     for place in places:
         finish_moves(place, _take_away)
         trash.recover(place)
+        sweep(place / KEEPING)
 
 
 def move(
@@ -128,7 +142,14 @@ def move(
     here = model.place or model.path.parent
     if place == here:
         raise StudioError(f"“{model.id}” lies in {place} already.", "Choose another folder.")
-    move_files(model, place, lambda: remove(model, busy=busy), told, cancelled)
+
+    def take_away() -> Undo:
+        _check(model, busy, "taken away")  # a job may have begun meanwhile
+        return _remove(model, here)
+
+    name = _folder_of(model)
+    with alone(model.title, (here, name), (place, name)):
+        move_files(model, place, take_away, told, cancelled)
 
 
 def keep_revision(
@@ -188,6 +209,11 @@ class _Belongings:
     folder: Path
     steps: list[str]
     size: int
+
+
+def _folder_of(model: InstalledModel) -> str:
+    """The folder of its place that a model lies in."""
+    return cache.repository_folder(Path(), model.repo).name if model.repo else model.path.name
 
 
 def _take_away(moved: Moved) -> None:

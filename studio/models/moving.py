@@ -21,7 +21,7 @@ from studio.core.errors import StudioError
 from studio.core.files import cannot_read, cannot_write, sync_folder, write_atomic
 from studio.models import cache, trash
 from studio.models.add import SPARE
-from studio.models.aside import is_below, locked, sweep
+from studio.models.aside import alone, is_below, locked, sweep
 from studio.models.installed import InstalledModel
 from studio.models.snapshots import entries_of
 from studio.models.trash import Undo
@@ -80,6 +80,8 @@ def move_files(
         load = _load(model)
     except OSError as error:
         raise cannot_read(model.path, error) from error
+    if not load.files:
+        raise StudioError(f"“{model.id}” is not there any more.", "Look at the list again.")
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -126,8 +128,10 @@ def finish_moves(place: Path, take_away: Callable[[Moved], None]) -> None:
                 continue
             load = _noted(folder)
             if load is not None:
-                _show(load, folder, place)
-                take_away(load.moved)
+                moved = load.moved
+                with alone(moved.title, (moved.place, load.target), (place, load.target)):
+                    _show(load, folder, place)
+                    take_away(moved)
             shutil.rmtree(folder, ignore_errors=True)
     sweep(place / MOVING)
 

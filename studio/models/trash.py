@@ -21,7 +21,7 @@ from typing import Any
 from studio.core.errors import StudioError
 from studio.core.files import PART, cannot_write, sync_folder, write_atomic
 from studio.models import payloads
-from studio.models.aside import is_below, locked, sweep
+from studio.models.aside import busy, is_below, locked, sweep
 
 REMOVED = ".triptych-removed"
 """Where things lie aside, in the folder or cache that they were in; no store looks there."""
@@ -107,7 +107,7 @@ def put_aside(
         raise ValueError(f"not below {place}: {steps}")  # could not be had back
     with locked(folder) as ours:
         if not ours:
-            raise _busy(title)
+            raise busy(title)
         try:
             folder.mkdir(parents=True)
             aside.save("removing")
@@ -130,6 +130,17 @@ def put_aside(
     return undo
 
 
+def of(token: str) -> tuple[Undo, tuple[str, ...]]:
+    """What lies aside under a token, and the folders of its place that it is from.
+
+    Raises StudioError.
+    """
+    aside = _read(Path(token))
+    if aside is None:
+        raise _gone()
+    return aside.undo, tuple(sorted({Path(step).parts[0] for step in aside.steps}))
+
+
 def undo(token: str) -> str:
     """Have back what lies aside; gives the model's name. Raises StudioError."""
     folder = Path(token)
@@ -140,7 +151,7 @@ def undo(token: str) -> str:
         if aside is None:
             raise _gone()
         if not ours:
-            raise _busy(aside.undo.title)
+            raise busy(aside.undo.title)
         _check_free(aside)
         try:
             aside.save("restoring")
@@ -340,12 +351,6 @@ def _delete(folder: Path) -> None:
             function(path)
 
     shutil.rmtree(folder, onerror=allow)
-
-
-def _busy(title: str) -> StudioError:
-    return StudioError(
-        f"Another program is at “{title}” just now.", "Try again when it has finished."
-    )
 
 
 def _gone() -> StudioError:
