@@ -21,6 +21,7 @@ from studio.core.errors import StudioError
 from studio.core.family import KINDS
 from studio.core.licences import licence
 from studio.core.settings import SettingsFile
+from studio.models.cache import repository_folder
 from studio.models.remote import Download, Found, ModelPage, Variant
 
 if TYPE_CHECKING:  # other commands do not wait for what this one needs
@@ -139,17 +140,20 @@ def get(args: argparse.Namespace) -> dict[str, Any]:
             f"“{download.model}” was downloaded, but is not there any more.",
             "Somebody else may have moved it. Try: triptych models list",
         )
-    model = installed.id
+    model, path = installed.id, installed.path
     if chosen.add:
         # What is not run as it lies is added as a file of one's own would be.
-        model = add_path(house, installed.path / chosen.add, "", {})["model"]["id"]
+        assert installed.place is not None
+        snapshots = repository_folder(installed.place, repo) / "snapshots"
+        added = add_path(house, snapshots / download.revision / chosen.add, "", {})
+        model, path = added["model"]["id"], Path(added["model"]["path"])
     return {
         "model": model,
         "repo": repo,
         "revision": download.revision,
         "variant": download.variant,
         "bytes": download.total,
-        "path": str(installed.path),
+        "path": str(path),
         "seconds": round(time.monotonic() - started, 3),
     }
 

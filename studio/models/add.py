@@ -76,7 +76,9 @@ def already(plan: Plan, store: Store, values: Mapping[str, Value]) -> InstalledM
     for model in store.installed():
         if model.problem:
             continue
-        if model.fingerprint == identity or model.path.resolve() in (here, *here.parents):
+        # What was downloaded lies in its place as it was published: what is built of it does not.
+        itself = model.path.resolve() in (here, *here.parents)
+        if model.fingerprint == identity or (itself and not (model.repo and plan.converter)):
             return model
         # A folder that the studio did not add itself has no fingerprint yet.
         if not model.fingerprint and not plan.converter and _same(plan, model):

@@ -16,14 +16,16 @@ from studio.core.paths import Paths
 from studio.core.settings import Settings
 from studio.engine.text.chat_spec import SPEC
 from studio.models import catalogue
+from studio.models.add import already
 from studio.models.catalogue import Entry, Way
 from studio.models.hub.query import Query
 from studio.models.manager import Manager
+from studio.models.recognise import recognise
 from studio.models.remote import Account, Download
 from studio.models.shelves import open_store
 from studio.models.token import VARIABLES
 from tests.hub import Hub
-from tests.hub.layouts import card, genai
+from tests.hub.layouts import card, genai, transformers
 from tests.models.couriers import MACHINE, chat
 from tests.models.rings import Ring, ring
 
@@ -106,6 +108,22 @@ def test_the_variant_for_this_machine_is_got_and_others_by_name(hub: Hub, house:
         house.manager.get("a/two", "gpu")
     assert "cpu-int4" in caught.value.hint
     assert [d.id for d in house.manager.downloads()] == [first.id, second.id]
+
+
+def test_what_has_to_be_built_first_is_not_there_already(hub: Hub, house: House) -> None:
+    config = {"model_type": "olmo2", "architectures": ["Olmo2ForCausalLM"]}
+    hub.add("a/raw", {**transformers(50_000, config), "README.md": card("raw")})
+    chat(hub)
+    for repo, built in (("a/raw", True), ("a/chat", False)):
+        (variant,) = house.manager.page(repo).variants
+        assert variant.families == ("text.chat",)
+        assert bool(variant.add) is built
+        house.got(house.manager.get(repo))
+        model = house.manager.installed(repo)
+        plan = recognise(model.path)
+        assert bool(plan.converter) is built
+        here = already(plan, house.manager.store, plan.values({}))
+        assert here == (None if built else model)
 
 
 def test_what_cannot_be_run_cannot_be_got(hub: Hub, house: House) -> None:
