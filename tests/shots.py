@@ -203,6 +203,123 @@ def render_talk(home: Path, out: Path, theme: str, scale: str) -> None:
     window.studio.close()
 
 
+def render_hub(home: Path, out: Path, theme: str, scale: str) -> None:
+    """What can be had and what is on its way, told by a courier of the window's tests: no network
+    and no hub are needed to see it."""
+    from PySide6.QtWidgets import QApplication, QPushButton, QScrollArea, QWidget
+
+    from studio.core.errors import StudioError
+    from studio.core.family import KINDS
+    from studio.core.paths import Paths
+    from studio.core.settings import SettingsFile
+    from studio.ui.app import build
+    from studio.ui.panes.discover import DiscoverView
+    from studio.ui.widgets.searchbar import Sought
+    from tests.ui import hubs
+    from tests.ui.hubs import GB, Stand
+
+    app = QApplication(["triptych"])
+    paths = Paths.below(home)
+    file = SettingsFile(paths.settings_file)
+    file.save(replace(file.load().settings, theme=theme))  # type: ignore[arg-type]
+    stand = Stand()
+    window = build(paths, courier=stand)
+    engine = window.studio.engine
+
+    def wait(until: Callable[[], Any], patience: float = 30.0) -> None:
+        end = time.monotonic() + patience
+        while not until() and time.monotonic() < end:
+            app.processEvents()
+            time.sleep(0.005)
+
+    def shoot(name: str) -> None:
+        begun = time.monotonic()
+        wait(lambda: time.monotonic() - begun > 0.6)
+        window.grab().save(str(out / f"hub-{name}-{theme}-{scale}x.png"))
+
+    window.resize(*SIZES["wide"])
+    window.show()
+    window.activateWindow()
+    for kind in KINDS:
+        engine.warm(kind)
+    wait(lambda: all(engine.families(kind) for kind in KINDS))
+    window.studio.show_models("discover")
+    view = window.findChild(DiscoverView, "discover-view")
+    link = stand.link
+    assert view is not None
+    assert link is not None
+    shoot("discover")
+    window.studio.change(stay_offline=True)
+    shoot("offline")
+    window.studio.change(stay_offline=False)
+    long = hubs.found(f"lake/{LONG}", title=LONG, author=LONG, licence="cc-by-nc-4.0")
+    view.search.choose(Sought(words="heron"))
+    some = [hubs.found(f"lake/heron-{n}", KINDS[n % 3], gated=n == 4) for n in range(20)]
+    link.answer("search", (long, *some))
+    shoot("search")
+    view.open(long)
+    shoot("page-asking")
+    ways = (
+        hubs.variant("cpu-int4", 2 * GB, title="4 bits, for the processor"),
+        hubs.variant("cuda-fp16", 7 * GB, "no", problem=f"It is made for {LONG}."),
+        hubs.variant("fp32", 15 * GB, "slow", title="32 bits", files=900),
+    )
+    link.answer("page", hubs.page(long, *ways))
+    shoot("page")
+    for name in ("files-fold", "refused-fold"):
+        fold = view.findChild(QPushButton, name)
+        assert fold is not None
+        fold.click()
+    window.resize(*SIZES["narrow"])
+    shoot("page-narrow")
+    window.resize(*SIZES["wide"])
+    view.open(some[4])
+    link.answer("page", hubs.page(some[4]))
+    shoot("gated")
+    link.acts["page"] = _gone
+    view.open(some[5])
+    shoot("page-failed")
+    view.show_list()
+    for words, answer in (("owl", ()), ("crow", StudioError("There is no network.", "Wait."))):
+        view.search.choose(Sought(words=words))
+        link.answer("search", answer)
+        shoot("nothing" if answer == () else "no-network")
+    window.studio.show_models("downloads")
+    shoot("no-downloads")
+    link.tell(
+        hubs.download("lake/heron"),
+        hubs.download("lake/rain", kind="audio", state="paused", speed=0.0),
+        hubs.download(
+            "lake/crow", kind="image", state="failed", message="The line was cut.", hint="Wait."
+        ),
+        hubs.download("lake/owl", state="waiting", done=0, speed=0.0),
+        hubs.download(f"lake/{LONG}", title=LONG, state="verifying", done=2 * GB),
+        hubs.download("lake/wren", state="done", done=2 * GB, speed=0.0),
+    )
+    shoot("downloads")
+    window.resize(*SIZES["narrow"])
+    shoot("downloads-narrow")
+    window.studio.show_models("discover")
+    view.search.clear()
+    shoot("discover-narrow")
+    window.resize(*SIZES["wide"])
+    window.studio.show_page.emit("settings")
+    area = window.findChild(QWidget, "settings-pane").findChild(QScrollArea)
+    account = window.findChild(QPushButton, "account")
+    assert account is not None
+    account.click()
+    area.verticalScrollBar().setValue(420)
+    shoot("settings")
+    window.close()
+    window.studio.close()
+
+
+def _gone(*_: object) -> object:
+    from studio.core.errors import StudioError
+
+    raise StudioError("This model is gone from the hub.", "Look for another one.")
+
+
 def sheet(out: Path) -> None:
     """All shots, a column a theme and scale."""
     shots = sorted(p for p in out.glob("*.png") if p.name != "sheet.png")
@@ -220,7 +337,7 @@ def sheet(out: Path) -> None:
 def main() -> None:
     if len(sys.argv) == 6:
         _, what, home, out, theme, scale = sys.argv
-        draw = render_talk if what == "talk" else render
+        draw = {"talk": render_talk, "hub": render_hub}.get(what, render)
         draw(Path(home), Path(out), theme, scale)
         return
     folder = Path(sys.argv[1])
@@ -230,8 +347,8 @@ def main() -> None:
         for theme in ("dark", "light"):
             for scale in ("1", "2"):
                 env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": scale}
-                for what in ("all", "talk"):
-                    own = home if what == "all" else str(Path(home) / "talk")
+                for what in ("all", "talk", "hub"):
+                    own = home if what == "all" else str(Path(home) / what)
                     subprocess.run(
                         [sys.executable, "-m", "tests.shots", what, own, str(folder), theme, scale],
                         env=env,

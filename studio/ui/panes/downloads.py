@@ -187,8 +187,12 @@ class DownloadsView(QWidget):
         self.pause_all.setVisible(bool(moving))
         self.resume_all.setVisible(any(s in STOPPED for s in states))
         self.clear.setVisible(any(s in OVER for s in states))
+        focused = self.window().focusWidget()
+        moved = bool(downloads) and focused is self._none.button
         # Last: what changes while it is hidden need not be laid out each time.
         self._stack.setCurrentWidget(self._some if downloads else self._none)
+        if moved:
+            self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _total_words(self, moving: int, states: Sequence[str]) -> str:
         if moving:

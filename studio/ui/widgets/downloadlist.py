@@ -320,7 +320,7 @@ class _RowDelegate(QStyledItemDelegate):
 
     def _bar(self, painter: QPainter, bar: QRectF, download: Download) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.color("hover"))
+        painter.setBrush(theme.color("control", 80))  # seen on a selected row as well
         painter.drawRoundedRect(bar, 2.5, 2.5)
         part = min(1.0, download.done / download.total) if download.total else 0.0
         if part > 0:

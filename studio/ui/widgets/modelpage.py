@@ -90,6 +90,7 @@ class ModelPageView(QWidget):
         """Show what a list tells of a model, while its page is asked for."""
         self._found, self._page = found, None
         self._trouble.hide()
+        self.get.show()
         self._gate.hide()
         self._tell(found)
         self._about.show_rows([])
@@ -106,6 +107,7 @@ class ModelPageView(QWidget):
         """Show all of it."""
         self._found, self._page = page.found, page
         self._trouble.hide()
+        self.get.show()
         self._tell(page.found)
         self._examples_of(page.examples)
         self._about.show_rows(self._rows(page))
@@ -119,7 +121,7 @@ class ModelPageView(QWidget):
 
     def show_trouble(self, error: StudioError) -> None:
         """Its page could not be had."""
-        self.get.show_asking("")
+        self.get.hide()
         self._trouble.show()
         self._trouble_words.say("triangle-alert", "warning", error.message)
         self._trouble_hint.set_raw(error.hint)
@@ -288,12 +290,17 @@ class ModelPageView(QWidget):
         return card
 
     def _place_side(self) -> None:
-        """Beside the page, or within it below its head."""
+        """Beside the page, or within it below its head; the keys stay where they are."""
+        focused = self.window().focusWidget()
+        within = focused is not None and self._side.isAncestorOf(focused)
         self._side_area.setVisible(not self._narrow)
         if self._narrow:
             self._column.insertWidget(AFTER_LICENCE, self._side)
         else:
             self._side_column.insertWidget(0, self._side)
+        self._side.show()
+        if within and focused is not None:
+            focused.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # What is shown
 
