@@ -26,7 +26,6 @@ from tests.ui.hubs import GB, Stand, StandIn
 from tests.ui.panes import click, find, until
 
 KEY = Qt.Key
-ALT = Qt.KeyboardModifier.AltModifier
 ROLE = int(Qt.ItemDataRole.AccessibleTextRole)
 
 HERON = hubs.download("lake/heron")

@@ -51,11 +51,11 @@ ROW = 78
 MARGIN, BUTTON = 4, 32
 ICONS = {"text": "type", "image": "image", "audio": "audio-lines"}
 
-Deed = Literal["pause", "resume", "cancel", "forget", "use", "up", "down"]
+Deed = Literal["pause", "resume", "cancel", "forget", "use"]
 
 
 def deeds(download: Download) -> tuple[Deed, ...]:
-    """What can be done with a download, besides moving it."""
+    """What can be done with a download."""
     match download.state:
         case "waiting" | "starting" | "running":
             return ("pause", "cancel")
@@ -170,24 +170,17 @@ class DownloadList(QListView):
             "cancel": self.tr("Cancel"),
             "forget": self.tr("Remove from this list"),
             "use": self.tr("Make something"),
-            "up": self.tr("Earlier"),
-            "down": self.tr("Later"),
         }[deed]
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         download = self.download()
         able = deeds(download) if download is not None else ()
-        alt = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
         deed: str | None = None
         match event.key():
             case Qt.Key.Key_Space | Qt.Key.Key_Return | Qt.Key.Key_Enter:
                 deed = next((d for d in able if d in ("pause", "resume", "use")), None)
             case Qt.Key.Key_Delete | Qt.Key.Key_Backspace:
                 deed = next((d for d in able if d in ("cancel", "forget")), None)
-            case Qt.Key.Key_Up if alt:
-                deed = "up"
-            case Qt.Key.Key_Down if alt:
-                deed = "down"
             case _:
                 self._by_keyboard(True)
                 super().keyPressEvent(event)
