@@ -1,4 +1,4 @@
-"""The command line of training: ``python -m studio.training music|image|text|voice|all``."""
+"""The command line of training: ``python -m studio.training`` and a starter model, or ``all``."""
 
 from __future__ import annotations
 

@@ -21,8 +21,9 @@ FOLDERS = {
     "image": "triptych-sketch",
     "text": "triptych-story",
     "voice": "triptych-voice",
+    "spelling": "triptych-spelling",
 }
-MINUTES = {"music": 18.0, "image": 56.0, "text": 35.0, "voice": 80.0}
+MINUTES = {"music": 18.0, "image": 56.0, "text": 35.0, "voice": 80.0, "spelling": 6.0}
 AUTOENCODER_SHARE = 0.29
 """Part of the image model's time that goes to the autoencoder."""
 
@@ -204,6 +205,14 @@ def make_voice(order: Order) -> dict[str, Any]:
     return voice_making.make(order)
 
 
+def make_spelling(order: Order) -> dict[str, Any]:
+    """Train what guesses how unknown words are read; no model folder but a file beside them."""
+    from studio.training import spelling
+
+    loop = Loop("spelling", order.budget, order.checkpoints, resume=order.resume)
+    return spelling.make(order.out / "speech", loop)
+
+
 def shares(budget: Budget) -> tuple[Budget, Budget]:
     """The image model's budget, divided between autoencoder and UNet."""
     part = AUTOENCODER_SHARE
@@ -218,6 +227,7 @@ MAKERS: dict[str, Callable[[Order], dict[str, Any]]] = {
     "image": make_image,
     "text": make_text,
     "voice": make_voice,
+    "spelling": make_spelling,
 }
 
 

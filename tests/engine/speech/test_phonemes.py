@@ -57,12 +57,12 @@ def test_unknown_words_are_put_together_or_guessed() -> None:
         assert known.find(word) is None
     assert known.say("moonfox") == "mˈunfˌɑks"
     assert known.say("misglimmer") == "mɪsɡlˈɪməɹ"
-    assert known.say("blorptastic") == "blɔɹptˈæstɪk"
+    assert known.say("blorptastic") == "blˌɔɹptˈæstɪk"
     assert known.say("dogs'") == known.say("dogs")
 
 
 def test_guesses_come_near_the_dictionary() -> None:
-    """Phoneme error rate of the letter-to-sound rules against 1,500 words of the dictionary."""
+    """Phoneme error rate of the trained network against 1,500 words of the dictionary."""
     words = lexicon()._words
     plain = sorted(
         w for w, e in words.items() if w.islower() and w.isascii() and w.isalpha()
@@ -74,7 +74,7 @@ def test_guesses_come_near_the_dictionary() -> None:
         assert isinstance(entry, str)
         wanted, guessed = _bare(entry), _bare(letters.spell(word))
         wrong, length = wrong + _distance(wanted, guessed), length + len(wanted)
-    assert wrong / length < 0.19
+    assert wrong / length < 0.07
 
 
 def test_every_guess_has_one_stress_and_known_signs() -> None:
