@@ -72,8 +72,8 @@ def _page(page: Mapping[str, Any]) -> str:
     ]
     for variant in page["variants"]:
         mark = "*" if variant["id"] == page["best"] and not variant["problem"] else " "
-        name = variant["id"] or "(without a name)"
-        lines.append(f"{mark} {name}: {size(variant['bytes'])}, {variant['precision'] or 'as is'}")
+        name = variant["id"] or "the model"
+        lines.append(f"{mark} {name}: {size(variant['bytes'])}, {variant['title'] or 'as it is'}")
         told = variant["problem"] or variant["fit_words"]
         lines += [f"    {told}"] if told else []
     if page["best"] or page["variants"]:
