@@ -65,6 +65,8 @@ class Courier:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._open: dict[int, Ask] = {}
+        self._given: set[int] = set()
+        """Of those, what the process that there is now has been asked."""
         self._up = False
         """There is a process, or one is on its way."""
         self._closed = False
@@ -133,11 +135,14 @@ class Courier:
     def _send(self, thing: Ask | Stop | Use | Equip) -> None:
         def give() -> None:
             with self._lock:
-                gone = isinstance(thing, Ask) and thing.id not in self._open
-                waits = not self._up or self._again is not None
-            # What is asked of a process that is not there yet is asked when it stands.
-            if not gone and not waits:
-                self._child.send(thing)
+                # What is asked of a process that is not there yet is asked when it stands.
+                if not self._up or self._again is not None:
+                    return
+                if isinstance(thing, Ask):
+                    if thing.id not in self._open or thing.id in self._given:
+                        return
+                    self._given.add(thing.id)
+            self._child.send(thing)
 
         with self._lock:
             if not self._closed:
@@ -149,6 +154,7 @@ class Courier:
             if self._closed:
                 return
             start, asked = self._start, tuple(self._open.values())
+            self._given = set(self._open)
         try:
             self._child.start(start)
         except Exception:
@@ -176,6 +182,7 @@ class Courier:
         if isinstance(said, Reply):
             with self._lock:
                 ask = self._open.pop(said.id, None)
+                self._given.discard(said.id)
                 if ask is not None and not isinstance(said.value, StudioError):
                     # The next process has to know it as well, where no keyring does.
                     if ask.action == "sign_in":

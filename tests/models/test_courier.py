@@ -51,6 +51,8 @@ def test_it_finds_shows_gets_and_tells(hub: Hub, told: Told) -> None:
     total = chat(hub)
     assert told.courier.pid is None  # nobody has asked for anything yet
     assert [f.repo for f in told.ask("search", Query(words="chat"))] == ["a/chat"]
+    assert told.ask("downloads") == ()
+    assert len([s for s in hub.log.all() if "search=chat" in s.target]) == 1  # asked once
     page = told.ask("page", "a/chat")
     assert [v.families for v in page.variants] == [("text.chat",)]
     assert told.ask("get", "a/chat", "", None, page.revision).total == total
