@@ -24,7 +24,7 @@ from bench import report
 from tests.hub.content import Noise
 from tests.hub.control import HubProcess
 
-ROUNDS = 5
+ROUNDS = 3
 CONNECTIONS = 8
 """As many as snapshot_download takes by itself."""
 MB = 1_000_000
@@ -48,10 +48,7 @@ def main() -> None:
         hub.add("bench/tiny", {"config.json": "{}"})
         for repo, (what, files) in CASES.items():
             hub.add(repo, files)
-            told: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
-            for _ in range(ROUNDS):
-                for kind, runs in told.items():
-                    runs.append(_fresh(kind, hub, repo, folder))
+            told = _in_turns(hub, repo, folder)
             ours = min(run["seconds"] for run in told["ours"])
             theirs = min(run["seconds"] for run in told["theirs"])
             verified = min(run["seconds"] + run["hashing"] for run in told["theirs"])
@@ -62,16 +59,19 @@ def main() -> None:
                 {"snapshot_download": 1.0},
             )
         hub.add("bench/large", LARGE)
-        large = {kind: _fresh(kind, hub, "bench/large", folder) for kind in KINDS}
+        large = _in_turns(hub, "bench/large", folder)
+    ours, theirs = (min(run["seconds"] for run in large[kind]) for kind in KINDS)
     report.duration(
         "download: one file of 4 GB",
-        large["ours"]["seconds"],
-        {"snapshot_download": large["theirs"]["seconds"]},
+        ours,
+        {"snapshot_download": theirs},
+        {"snapshot_download": 1.0},
     )
+    ours, theirs = (max(run["memory"] for run in large[kind]) / MB for kind in KINDS)
     report.size(
         "download: memory over idle, 4 GB file",
-        large["ours"]["memory"] / MB,
-        {"snapshot_download": large["theirs"]["memory"] / MB, "what is allowed": 100.0},
+        ours,
+        {"snapshot_download": theirs, "what is allowed": 100.0},
         {"what is allowed": 1.0},
     )
 
@@ -160,6 +160,15 @@ def _measured(call: Callable[[], object], after: Callable[[], object] = lambda: 
     after()
     hashing = time.perf_counter() - began
     print(json.dumps({"seconds": seconds, "memory": most[0] - idle, "hashing": hashing}))
+
+
+def _in_turns(hub: HubProcess, repo: str, folder: str) -> dict[str, list[dict[str, float]]]:
+    """Several downloads of each kind, so that the moods of the machine meet both."""
+    told: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
+    for _ in range(ROUNDS):
+        for kind, runs in told.items():
+            runs.append(_fresh(kind, hub, repo, folder))
+    return told
 
 
 def _fresh(kind: str, hub: HubProcess, repo: str, folder: str) -> dict[str, float]:
