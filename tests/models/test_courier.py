@@ -230,6 +230,17 @@ def test_another_endpoint_is_another_process(hub: Hub, told: Told) -> None:
         assert not [s for s in told.heard if isinstance(s, Ended)]
 
 
+def test_an_endpoint_that_is_none_is_told_until_there_is_a_good_one(
+    hub: Hub, tmp_path: Path
+) -> None:
+    with Told(tmp_path, "nonsense") as told:
+        for _ in range(2):
+            with pytest.raises(StudioError, match="address of the model server"):
+                told.ask("downloads")
+        told.courier.use(replace(told.settings, endpoint=hub.endpoint))
+        assert told.ask("downloads") == ()
+
+
 def test_the_token_is_nowhere_but_on_its_way_to_the_hub(
     hub: Hub, told: Told, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
