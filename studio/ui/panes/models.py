@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, cast
 
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -82,6 +83,14 @@ class ModelsPane(QWidget):
         if not self._brought:  # whoever comes here goes on to them, and need not wait then
             self._brought = True
             self._work.run(bring_modules)
+        # Keys work on what is shown from here on, not only after a click.
+        QTimer.singleShot(0, self, self._take_keys)
+
+    def _take_keys(self) -> None:
+        focused = self.window().focusWidget()
+        inside = focused is not None and self._stack.isAncestorOf(focused) and focused.isVisible()
+        if self.isVisible() and not inside:
+            self._focus(self.view)
 
     # Building
 
