@@ -55,15 +55,15 @@ def wait_of(headers: Mapping[str, str]) -> float | None:
 
 def explain(error: BaseException, server: str) -> StudioError:
     """One sentence and one piece of advice for any error of the network; `server` is its host."""
-    for one in _chain(error):
+    for one in chain(error):
         if isinstance(one, StudioError):
             return one
         known = _of_answer(one, server)
         if known is not None:
             return known
-    chain = tuple(_chain(error))
+    found = tuple(chain(error))
     for words in (_of_tls, _of_proxy, _of_name, _of_time, _of_library):
-        for one in chain:
+        for one in found:
             known = words(one, server)
             if known is not None:
                 return known
@@ -134,7 +134,7 @@ def _later(wait: float | None) -> str:
     return f"Try again in {wait / 60:.0f} minutes."
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
     """The error and all that it came from, the nearest first, each once."""
     seen: set[int] = set()
     waiting: list[object] = [error]

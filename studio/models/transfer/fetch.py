@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
+import socket
 import ssl
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from studio.core.errors import StudioError
@@ -13,7 +16,7 @@ from studio.models.net import Net
 from studio.models.transfer.flow import Flow
 from studio.models.transfer.part import Part, digest_of, plain_etag
 from studio.models.transfer.rules import Rules
-from studio.models.trouble import RefusedError
+from studio.models.trouble import RefusedError, chain
 
 if TYPE_CHECKING:
     import urllib3
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 _RANGE = re.compile(r"bytes (\d{1,16})-(\d{1,16})/(\d{1,16}|\*)")
 _BUSY = (408, 425, 429)
 """Refusals that may pass, besides all of 500 and above."""
+_NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 _SPOILT = 2
 """Answers to a Range request that make no sense, before the whole is asked for."""
 
@@ -56,6 +60,7 @@ class Fetch:
         self._answer: urllib3.BaseHTTPResponse | None = None
         self._spoilt = 0
         self._changes = 0
+        self._lost_since = 0.0
 
     def interrupt(self) -> None:
         """Stop soon, from another thread."""
@@ -121,7 +126,13 @@ class Fetch:
                 if wait > self._rules.longest:
                     raise told
                 self._flow.hold(error.retry_after)
-        if failures >= self._rules.tries or _is_untrusted(error):
+        if _is_lost(error):
+            now = time.monotonic()
+            self._lost_since = self._lost_since or now
+            patience = now - self._lost_since < self._rules.lost
+        else:
+            self._lost_since, patience = 0.0, False
+        if (failures >= self._rules.tries and not patience) or _is_untrusted(error):
             raise told
         self.trouble = told
         self.stop.wait(wait)
@@ -232,6 +243,18 @@ class Fetch:
 def _differ(etag: str, other: str) -> bool:
     """Whether two ETags tell that the bytes differ; who tells none, tells nothing."""
     return bool(etag and other and etag != other)
+
+
+def _is_lost(error: Exception | None) -> bool:
+    """Whether nobody was reached at all: no name, no way, no answer to the knock."""
+    for one in chain(error) if error is not None else ():
+        if isinstance(one, (socket.gaierror, ConnectionRefusedError)):
+            return True
+        if isinstance(one, OSError) and one.errno in _NO_WAY:
+            return True
+        if type(one).__name__ in ("ConnectTimeoutError", "NameResolutionError"):
+            return True
+    return False
 
 
 def _is_untrusted(error: Exception | None) -> bool:

@@ -16,6 +16,8 @@ class Rules:
     """A connection that brings nothing for so long is given up, and made anew."""
     tries: int = 10
     """Attempts one after the other that bring nothing new, before it is given up."""
+    lost: float = 6 * 3600.0
+    """A server that cannot even be reached is tried for so long: networks go and come back."""
     first: float = 0.5
     most: float = 30.0
     """The first wait between attempts, and the longest; each is twice the one before."""

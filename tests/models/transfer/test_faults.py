@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +266,54 @@ def test_offline_stops_downloads_with_a_sentence(hub: Hub, program: Program) -> 
     program.transfers.resume(plan.id)
     assert program.ended(plan.id).state == "done"
     program.assert_right(repo)
+
+
+class Lost(Program):
+    """A program whose network goes away, and comes back when it is told to."""
+
+    def __enter__(self) -> Lost:
+        return self
+
+    def lose(self, error: OSError, times: int) -> None:
+        ask = self.net.get
+
+        @contextlib.contextmanager
+        def get(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            nonlocal times
+            if times > 0:
+                times -= 1
+                raise error
+            with ask(*args, **kwargs) as answer:
+                yield answer
+
+        self.net.get = get  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+        ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
+        OSError(errno.ENETUNREACH, "Network is unreachable"),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_a_network_that_is_gone_is_waited_for(hub: Hub, tmp_path: Path, error: OSError) -> None:
+    repo = hub.add("tiny/model", FILES)
+    patient = replace(QUICK, lost=60.0)
+    with Lost(hub, tmp_path, rules=patient) as program:
+        program.lose(error, times=5 * QUICK.tries)
+        assert program.get(plan_of(repo, program.cache)).state == "done"
+        program.assert_right(repo)
+        waited = [d for d in program.told if d.message]
+        assert waited, "the person hears why it waits"
+        assert waited[0].hint
+
+
+def test_but_not_for_ever(hub: Hub, tmp_path: Path) -> None:
+    repo = hub.add("tiny/model", FILES)
+    with Lost(hub, tmp_path) as program:
+        program.lose(ConnectionRefusedError(), times=1000)
+        ended = program.get(plan_of(repo, program.cache))
+        assert (ended.state, ended.message) == ("failed", "127.0.0.1 cannot be reached.")
+        program.assert_nothing(repo)

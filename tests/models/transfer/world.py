@@ -14,7 +14,9 @@ from studio.models.remote import Download, RemoteFile
 from studio.models.transfer import Rules, TransferPlan, Transfers
 from tests.hub import Hub, Repo
 
-QUICK = Rules(stall=0.6, tries=4, first=0.01, most=0.05, longest=5.0, keep=0.05, reserve=0)
+QUICK = Rules(
+    stall=0.6, tries=4, lost=0.0, first=0.01, most=0.05, longest=5.0, keep=0.05, reserve=0
+)
 PATIENCE = 30.0
 """Seconds after which a test gives up; nothing takes as long."""
 OVER = ("done", "failed", "cancelled", "paused")
