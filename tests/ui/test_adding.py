@@ -91,7 +91,9 @@ def test_a_dropped_file_is_asked_about_then_added_and_picked(
     until(qtbot, picked)
     assert not cards(opened)
     pane = find(opened, InstalledView, "installed-view")
-    told = {row.objectName().removeprefix("row-"): row.values[0].raw for row in pane.facts.rows}
+    told = {
+        row.objectName().removeprefix("row-"): row.values[0].raw for row in pane.details.facts.rows
+    }
     assert told["role"] == "A LoRA: laid over models of Stable Diffusion 1.5"
     assert told["precision"] == "16 bits (fp16)"
     assert file.exists()
