@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
@@ -29,9 +26,10 @@ from studio.core.paths import Paths
 from studio.models import InstalledModel, Store
 from studio.models.catalogue import PINS, Pins, recommended
 from studio.models.hub.query import Query
-from studio.models.remote import Download, Found, Machine, ModelPage, Variant
+from studio.models.remote import Download, Found, Machine
 from studio.ui import theme
 from studio.ui.icons import icon
+from studio.ui.pagedesk import Installed, PageDesk
 from studio.ui.studio import Studio
 from studio.ui.widgets.background import Background
 from studio.ui.widgets.buttons import polish, quiet
@@ -47,8 +45,6 @@ FIRST, MOST = 24, 200
 as many as anybody looks through."""
 NARROW = 640
 """Below this width the way to the whole hub stands below the heading."""
-TOLD = "models.told"
-"""Under this name the settings remember what was said once."""
 
 
 class DiscoverView(QWidget):
@@ -69,20 +65,18 @@ class DiscoverView(QWidget):
         self._work = Background(self)
         self._catalogue: tuple[Found, ...] = ()
         self._read_for: tuple[Machine, int] | None = None
-        self._installed: dict[str, dict[str, set[str]]] = {}
-        """By repository and variant, the revisions that are here."""
+        self._installed: Installed = {}
         self._asked = 0
         """The number of the search that is waited for; 0 for none."""
         self._limit = FIRST
         self._more_there = False
         """The hub may have more than was asked for."""
-        self._page_asked = 0
-        self._revision = ""
         self._count = 0
         self.search = SearchBar()
         self.list = FoundList()
         self.message = Message()
         self.page = ModelPageView(studio)
+        self.desk = PageDesk(studio, self.page)
         self._build()
         self._connect()
         self._settings_changed()
@@ -97,17 +91,14 @@ class DiscoverView(QWidget):
         """Back from a model's page."""
         if self._stack.currentWidget() is self.page:
             self._stack.setCurrentWidget(self._browse)
-            self._hub.forget(self._page_asked)
+            self.desk.leave()
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def open(self, found: Found, revision: str = "") -> None:
         """Show the page of a model; the hub is asked for it. A revision, as "main", is wanted
         where the one that the catalogue keeps to is not."""
-        self._revision = revision
-        self.page.show_found(found)
         self._stack.setCurrentWidget(self.page)
-        self.page.focus_first()
-        self._ask_page(found.repo)
+        self.desk.open(found, revision)
 
     def look(self) -> None:
         """See again what suits this machine, and what is installed."""
@@ -218,11 +209,9 @@ class DiscoverView(QWidget):
         self.list.near_end.connect(self._more)
         self.message.acted.connect(self._act_on_message)
         self.page.left.connect(self.show_list)
-        self.page.again.connect(self._again)
-        self.page.get.wanted.connect(self._get)
-        self.page.get.deed.connect(self._deed)
-        self.page.get.used.connect(self._use)
-        self.page.get.chosen.connect(self._follow_page)
+        self.desk.came.connect(self._follow)
+        self.desk.used.connect(self.used)
+        self.desk.downloads_wanted.connect(self.downloads_wanted)
         hub.progressed.connect(self._follow)
         studio.models_changed.connect(self.look)
         studio.engine.hello.connect(lambda _lane: self._more_able())
@@ -384,98 +373,7 @@ class DiscoverView(QWidget):
         """An engine has told what it runs: more of the catalogue, and perhaps what is open."""
         if self.isVisible():
             self.look()
-        page = self.page.page
-        if page is not None and not any(variant.families for variant in page.variants):
-            self._ask_page(page.found.repo)
-
-    # A page
-
-    def _ask_page(self, repo: str) -> None:
-        self._hub.forget(self._page_asked)
-        self._page_asked = self._hub.ask(
-            "page", repo, self._revision, then=self._page_came, failed=self.page.show_trouble
-        )
-
-    def _page_came(self, page: ModelPage) -> None:
-        self._page_asked = 0
-        had_focus = self.page.back.hasFocus()
-        before = self.page.found
-        if before is not None and not page.found.words:
-            page = replace(page, found=replace(page.found, words=before.words))
-        self.page.show_page(page)
-        self._follow()
-        self._measure()
-        if had_focus:
-            self.page.get.first_stop().setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _again(self) -> None:
-        if self.page.found is not None:
-            self.open(self.page.found, self._revision)
-
-    def _measure(self) -> None:
-        chosen = self._studio.settings.downloads_folder
-        folder = Path(chosen) if chosen else self._studio.paths.hub
-        self._work.run(partial(read_free, folder), lambda free: self._measured(folder, free))
-
-    def _measured(self, folder: Path, free: int) -> None:
-        if free >= 0:
-            self.page.get.show_room(folder, free)
-
-    def _get(self, variant: Variant) -> None:
-        page = self.page.page
-        if page is None:
-            return
-        self.page.get.button.setEnabled(False)
-        self._hub.get(page, variant, self._begun, self._not_begun)
-
-    def _begun(self, download: Download) -> None:
-        self.page.get.button.setEnabled(True)
-        self._follow()
-        if self.isVisible() and self.page.isVisible():
-            self.page.get.pause.setFocus(Qt.FocusReason.OtherFocusReason)
-        told = self._studio.settings.last_values.get(TOLD, {})
-        if not told.get("closing"):
-            settings = self._studio.settings.with_last(TOLD, {**told, "closing": True})
-            self._studio.remember(last_values=settings.last_values)
-            self._studio.notices.show(
-                self.tr("“{title}” is on its way. You can go on working.").format(
-                    title=download.title
-                ),
-                self.tr("Closing Triptych pauses downloads; they go on at the next start."),
-                kind="info",
-            )
-
-    def _not_begun(self, error: StudioError) -> None:
-        self.page.get.button.setEnabled(True)
-        self._refused(error)
-
-    def _deed(self, deed: str) -> None:
-        download = self._shown_download()
-        if deed == "show":
-            self.downloads_wanted.emit()
-        elif download is not None:
-            self._hub.ask(deed, download.id, failed=self._refused)
-
-    def _use(self) -> None:
-        page, variant = self.page.page, self.page.get.variant()
-        if page is not None and variant is not None:
-            self.used.emit(
-                Download(
-                    id="",
-                    repo=page.found.repo,
-                    revision=page.revision,
-                    variant=variant.id,
-                    title=page.found.title,
-                    kind=page.found.kind,
-                    state="done",
-                )
-            )
-
-    def _shown_download(self) -> Download | None:
-        found, variant = self.page.found, self.page.get.variant()
-        if found is None or variant is None:
-            return None
-        return self._hub.of(found.repo, variant.id)
+        self.desk.ask_if_unable()
 
     # What goes on meanwhile
 
@@ -486,15 +384,7 @@ class DiscoverView(QWidget):
             if d.state not in ("done", "cancelled")
         }
         self.list.mark(self._installed, coming)
-        self._follow_page()
-
-    def _follow_page(self) -> None:
-        found = self.page.found
-        if found is not None and self.page.page is not None:
-            revision, here = self.page.page.revision, self._installed.get(found.repo, {})
-            same = frozenset(v for v, revisions in here.items() if revision in revisions)
-            self.page.get.show_installed(same, frozenset(here) - same)
-            self.page.get.show_download(self._shown_download())
+        self.desk.follow(self._installed)
 
     def _settings_changed(self) -> None:
         offline = self._studio.settings.stay_offline
@@ -527,14 +417,3 @@ def read_catalogue(
 def read_installed(store: Store) -> list[InstalledModel]:
     """What is installed. Reads the disk: for a worker."""
     return store.installed()
-
-
-def read_free(folder: Path) -> int:
-    """Bytes that are free where a folder is or will be; -1 where nobody knows."""
-    for place in (folder, *folder.parents):
-        if place.exists():
-            try:
-                return shutil.disk_usage(place).free
-            except OSError:
-                return -1
-    return -1
