@@ -62,6 +62,46 @@ def whole(home: Path) -> None:
     assert elf.of_debian(home, bundle.PACKAGES)
 
 
+_MODELS = """
+import pickle, sys
+from pathlib import Path
+from studio.engine.image.architectures import of_config
+from tests.engine import tiny_image, tiny_text
+folder = Path(sys.argv[1])
+tiny_text.make_source(folder / "little")
+unet = tiny_image.modules()[2]
+config = {**unet.config, "_class_name": "UNet2DConditionModel", "addition_embed_type": None}
+(folder / "unet").write_bytes(pickle.dumps(of_config("unet", config)))
+"""
+"""Makes a tiny chat model in safetensors, and what the graph of a tiny UNet is exported from."""
+
+
+def brought(told: Told, home: Path, work: Path) -> None:
+    """A model that a person brings is converted and run; a graph is exported in its own process."""
+    folder = work / "brought"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "graph").mkdir(parents=True)
+    python = ROOT / ".venv" / "bin" / "python"
+    subprocess.run([str(python), "-c", _MODELS, str(folder)], check=True, cwd=ROOT)
+    program = str(home / "triptych")
+    quiet = {**os.environ, "TRIPTYCH_HOME": str(folder / "home")}
+    for words in (
+        ("add", str(folder / "little"), "--set", "precision=int4"),
+        ("make", "text", "a fox", "--model", "little", "--set", "length=20"),
+    ):
+        subprocess.run([program, *words], check=True, env=quiet)
+    told.note("a chat model in safetensors converted to int4 and run")
+    data = (folder / "unet").read_bytes()
+    export = [program, "--export-graph", str(folder / "graph")]
+    with subprocess.Popen(export, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        process.stdin.write(len(data).to_bytes(8, "little") + data)
+        process.stdin.flush()  # and not closed: the exporter ends with who started it
+        assert process.wait(600) == 0
+    assert (folder / "graph" / "model.onnx").is_file()
+    told.note("a graph exported by the packed exporter")
+
+
 def desktops(package: Path, shop: Workshop) -> None:
     """The desktop's own tools read what the package tells them."""
     with tempfile.TemporaryDirectory(dir=shop.work) as folder:
@@ -257,6 +297,7 @@ def main() -> None:
         parts: dict[str, Callable[[], None]] = {
             "whole": lambda: whole(home),
             "desktops": lambda: desktops(packed, shop),
+            "brought": lambda: brought(told, home, shop.work),
             "starts": lambda: starts(told, home, screen),
             "installed": install,
             "portable": carry,
