@@ -148,11 +148,6 @@ class Hub(QObject):
         return self._downloads
 
     @property
-    def running(self) -> tuple[Download, ...]:
-        """Those that something is going on with."""
-        return tuple(d for d in self._downloads if d.state in RUNNING)
-
-    @property
     def open(self) -> tuple[Download, ...]:
         """Those that run or will by themselves."""
         return tuple(d for d in self._downloads if d.state in OPEN)
@@ -174,10 +169,10 @@ class Hub(QObject):
         total = sum(d.total for d in self.open)
         return sum(d.done for d in self.open) / total if total else 0.0
 
-    def of(self, repo: str, variant: str = "", *, any_variant: bool = False) -> Download | None:
-        """The download of a repository that is not over."""
+    def of(self, repo: str, variant: str) -> Download | None:
+        """The download of a variant that is not over."""
         for download in self._downloads:
-            same = download.repo == repo and (any_variant or download.variant == variant)
+            same = (download.repo, download.variant) == (repo, variant)
             if same and download.state not in ("done", "cancelled"):
                 return download
         return None

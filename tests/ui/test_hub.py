@@ -107,7 +107,6 @@ def test_downloads_are_summed_up_and_their_ends_told_once(
     assert (hub.fraction, hub.speed) == (0.25, 10e6)
     assert hub.seconds_left == pytest.approx(300)
     assert [d.repo for d in hub.open] == ["lake/heron", "lake/egret"]
-    assert [d.repo for d in hub.running] == ["lake/heron"]
     assert hub.of("lake/heron", "int4") == heron
     assert hub.of("lake/heron", "fp16") is None
     assert hub.of("lake/old", "int4") is None

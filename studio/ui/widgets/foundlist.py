@@ -64,8 +64,6 @@ GUTTER, INSET = 12, 14
 TALL, LOW = 164, 118
 """Heights of a card with words of our own, and without."""
 SCROLL_BAR = 12
-MORE_AT = 12
-"""Rows before the end of the list at which more are asked for."""
 ICONS = {"text": "type", "image": "image", "audio": "audio-lines"}
 
 
