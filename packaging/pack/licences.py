@@ -37,6 +37,7 @@ _SPDX: tuple[tuple[str, str], ...] = (
 _STATED = {
     "cobble": "BSD-2-Clause",
     "openai-clip": "MIT",
+    "resvg_py": "MIT",
     "tqdm": "MPL-2.0 AND MIT",
     "wcwidth": "MIT",
 }
@@ -106,10 +107,12 @@ def collect(
         folder = target / part.name
         if found:
             _copy(found, folder)
-        elif not part.licence or not _standard(part, each.metadata, folder, root):
+        if not part.licence or not (found or _standard(part, each.metadata, folder, root)):
             missing.append(part.name)
     if missing:
-        raise SystemExit(f"package: no licence text is known for {', '.join(missing)}")
+        raise SystemExit(
+            f"package: no licence, or no text of it, is known for {', '.join(missing)}"
+        )
     parts += _python(target)
     parts += _bootloader(tools, target)
     parts += _media(packages, target)
