@@ -171,7 +171,11 @@ def _read(name: str) -> dict[str, Entry]:
     return entries
 
 
-@lru_cache(maxsize=2)
 def lexicon(british: bool = False) -> Lexicon:
     """The dictionary of American or British English, read once (0.2 s)."""
+    return _lexicon(bool(british))
+
+
+@lru_cache(maxsize=2)
+def _lexicon(british: bool) -> Lexicon:  # called in one way only, or it would be read twice
     return Lexicon(british)
