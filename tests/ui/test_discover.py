@@ -320,6 +320,29 @@ def test_a_page_says_all_before_the_download(
     assert titles(view) == ["Heron"]
 
 
+def test_many_variants_are_filtered_by_words(
+    view: DiscoverView, link: StandIn, qtbot: QtBot
+) -> None:
+    names = [f"{name} ({tongue})" for tongue in ("de_DE", "en_US", "it_IT") for name in "abcd"]
+    ways = [hubs.variant(f"v{n}", GB, title=title) for n, title in enumerate(names)]
+    open_page(qtbot, view, link, hubs.page(None, *ways, best="v5"))
+    card = view.page.get
+    field = find(card, QLineEdit, "variant-filter")
+    assert field.isVisible()
+    field.setFocus()
+    QTest.keyClicks(field, "it d")
+    assert card.variants.rows.rowCount() == 1
+    chosen = card.variant()
+    assert chosen is not None
+    assert chosen.title == "d (it_IT)"
+    QTest.keyClicks(field, "x")
+    assert "No variant is called so" in find(view, QLabel, "fit").text()
+    assert not card.button.isVisible()
+    field.clear()
+    assert card.variants.rows.rowCount() == 12
+    until(qtbot, card.button.isVisible)
+
+
 def test_a_download_is_begun_followed_and_paused_from_the_page(
     window: Window, paths: Paths, view: DiscoverView, link: StandIn, qtbot: QtBot
 ) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -25,6 +26,8 @@ from studio.ui.widgets.itemwords import file_size
 from studio.ui.widgets.recipeview import WrapLabel
 from studio.ui.widgets.variantlist import VariantList
 
+MANY = 8
+"""Variants from which on there is a field to filter them by words."""
 Rows = Callable[[], Sequence[tuple[str, str | int]]]
 """Files, with what is said of each: words, or its bytes."""
 
@@ -97,6 +100,13 @@ class GetCard(QFrame):
         self.waiting.setTextVisible(False)
         self.waiting.setRange(0, 0)
         self.waiting.setAccessibleName(self.tr("Asking the hub"))
+        self.filter = QLineEdit()
+        self.filter.setObjectName("variant-filter")
+        self.filter.setPlaceholderText(self.tr("Filter, as by language"))
+        self.filter.setAccessibleName(self.tr("Filter the variants"))
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setMaxLength(100)
+        self.filter.textChanged.connect(lambda _text: self._fill())
         self.variants = VariantList()
         self.variants.chosen.connect(self._follow)
         self.fit = MarkedWords("fit")
@@ -118,6 +128,8 @@ class GetCard(QFrame):
     def show_asking(self, words: str) -> None:
         """Nothing is known yet; `words` say what is waited for."""
         self._page, self._download = None, None
+        self.filter.clear()
+        self.filter.hide()
         self.variants.forget()
         self.asking.set_raw(words)
         self.asking.setVisible(bool(words))
@@ -205,6 +217,7 @@ class GetCard(QFrame):
             self.heading,
             self.asking,
             self.waiting,
+            self.filter,
             self.variants,
             self.fit,
             self.runs,
@@ -228,11 +241,15 @@ class GetCard(QFrame):
     # What is shown
 
     def _fill(self) -> None:
-        assert self._page is not None
+        if self._page is None:
+            return
+        every, words = self._page.variants, self.filter.text().casefold().split()
+        fitting = [v for v in every if all(w in f"{v.title} {v.id}".casefold() for w in words)]
+        self.filter.setVisible(len(every) > MANY)
         self._filling = True
-        self.variants.show_variants(self._page.variants, self._page.best, self._installed)
+        self.variants.show_variants(fitting, self._page.best, self._installed)
         self._filling = False
-        self.variants.setVisible(bool(self._page.variants))
+        self.variants.setVisible(bool(fitting))
         self._follow()
 
     def _follow(self) -> None:
@@ -269,6 +286,9 @@ class GetCard(QFrame):
         assert self._page is not None
         problems = [v for v in self._page.variants if v.problem]
         words = self.tr("There is nothing in it that Triptych can run.")
+        if self.filter.text().strip():
+            words = self.tr("No variant is called so. Try other words.")
+            problems = []
         if problems:
             words = f"{problems[0].problem} {problems[0].hint}".strip()
         self.fit.say("circle-x", "warning", words)

@@ -160,6 +160,8 @@ class VariantList(QListView):
         self.rows.show(variants, best, here)
         wanted = before.id if before is not None else best
         row = max(self.rows.row_of(wanted), -1)
+        if row < 0:
+            row = max(self.rows.row_of(best), -1)
         if row < 0 or variants[row].problem:
             row = next((n for n, v in enumerate(variants) if not v.problem), -1)
         self.setFixedHeight(max(1, min(len(variants), MOST)) * ROW + 2)
