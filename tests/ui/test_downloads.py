@@ -81,11 +81,21 @@ def show(qtbot: QtBot, view: DownloadsView, link: StandIn) -> None:
 def test_nothing_at_first_and_the_way_to_models(
     window: Window, view: DownloadsView, link: StandIn, qtbot: QtBot
 ) -> None:
-    assert link.started == 1  # it alone knows what waits for a person
     message = find(view, Message, "message")
     assert message.isVisible()
     click(qtbot, message.button)
     assert find(window, ModelsPane, "models-pane").view == "discover"
+    assert link.started == 0
+
+
+def test_what_an_earlier_run_left_is_asked_of_the_courier(
+    window: Window, view: DownloadsView, link: StandIn, paths: Paths, qtbot: QtBot
+) -> None:
+    journal = Journal(paths.data / "downloads")
+    journal.write(Entry(plan=plan(paths), state="paused", began="2026-11-23T08:00:00"))
+    window.show_page("create")
+    window.show_page("models")
+    until(qtbot, lambda: link.started == 1)
 
 
 def test_each_says_how_it_stands_and_all_together_too(

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.core.errors import StudioError
+from studio.core.paths import Paths
 from studio.models.remote import Download
 from studio.ui import theme
 from studio.ui.hub import OPEN
@@ -41,6 +42,11 @@ LOOKS = {
     "forget": "x",
     "use": "wand-sparkles",
 }
+
+
+def any_downloads(paths: Paths) -> bool:
+    """Whether an earlier run has left downloads, in whatever state. Reads the disk."""
+    return any((paths.data / "downloads").glob("*.json"))
 
 
 class DownloadsView(QWidget):
@@ -68,7 +74,8 @@ class DownloadsView(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._hub.begin()  # what waits for a person is known to the courier alone
+        # What waits for a person is known to the courier alone; without any it need not begin.
+        self._studio.go_on(partial(any_downloads, self._studio.paths))
         self._refresh()
 
     def do(self, deed: str, download: Download) -> None:
