@@ -77,7 +77,7 @@ class SignIn(QWidget):
         self.ask()
 
     def ask(self) -> None:
-        """Look who is signed in. The hub is asked for the name, where there is a token."""
+        """Look whether somebody is signed in; the hub is not asked, as nobody wants it to be."""
         self._studio.hub.ask("signed_in", then=self._show, failed=self._unsure)
 
     def _show(self, account: Account) -> None:
@@ -96,14 +96,8 @@ class SignIn(QWidget):
             widget.setVisible(not inside)
         self.leave.setVisible(inside and account.source != "environment")
         self._follow()
-        if inside and not account.name and not self._studio.settings.stay_offline:
-            self._studio.hub.ask("who", then=self._named, failed=self._unsure)
         if changed:
             self.changed.emit()
-
-    def _named(self, account: Account) -> None:
-        if account.name and self._inside:
-            self._show(account)
 
     def _follow(self) -> None:
         self.enter.setEnabled(bool(self.token.text().strip()) and self.token.isEnabled())
