@@ -145,13 +145,12 @@ def _from_midi(data: bytes) -> Tune:
 
     try:
         file = mido.MidiFile(file=io.BytesIO(data), clip=True)
-        if file.ticks_per_beat <= 0:
-            raise AbcError("its time cannot be read")
-        voices = _voices(file)
-        metre, first, written = _signatures(file)
-    # mido lets through whatever its parsing of foreign bytes runs into.
-    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
+    except Exception as error:  # whatever mido runs into; it names no kind for foreign bytes
         raise AbcError("the MIDI file is damaged") from error
+    if file.ticks_per_beat <= 0:
+        raise AbcError("its time cannot be read")
+    voices = _voices(file)
+    metre, first, written = _signatures(file)
     if not voices:
         raise AbcError("there are no notes in it")
     melody = _skyline(max(voices, key=_tunefulness))

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from studio.core.abc import Key, Metre, parse
@@ -150,6 +150,7 @@ def test_what_is_no_tune_gets_a_sentence(
 
 
 @settings(max_examples=150, deadline=None)
+@example(b"\x02\x08", True, 44)  # a key of eight sharps
 @given(st.binary(max_size=300), st.booleans(), st.integers(0, 200))
 def test_any_bytes_are_a_tune_or_a_sentence(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, midi: bool, at: int
