@@ -22,8 +22,9 @@ FOLDERS = {
     "text": "triptych-story",
     "voice": "triptych-voice",
     "spelling": "triptych-spelling",
+    "drums": "rhythm",
 }
-MINUTES = {"music": 18.0, "image": 56.0, "text": 35.0, "voice": 80.0, "spelling": 6.0}
+MINUTES = {"music": 18.0, "image": 56.0, "text": 35.0, "voice": 80.0, "spelling": 6.0, "drums": 0.0}
 AUTOENCODER_SHARE = 0.29
 """Part of the image model's time that goes to the autoencoder."""
 
@@ -222,12 +223,21 @@ def shares(budget: Budget) -> tuple[Budget, Budget]:
     )
 
 
+def make_drums(order: Order) -> dict[str, Any]:
+    """Learn the grooves of the drummer; it takes seconds and has no checkpoint."""
+    from studio.training import drums
+
+    folder = order.out / FOLDERS["drums"]
+    return report(folder, {}, drums.make(order.data, folder))
+
+
 MAKERS: dict[str, Callable[[Order], dict[str, Any]]] = {
     "music": make_music,
     "image": make_image,
     "text": make_text,
     "voice": make_voice,
     "spelling": make_spelling,
+    "drums": make_drums,
 }
 
 
