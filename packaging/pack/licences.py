@@ -76,11 +76,12 @@ def spdx(name: str, about: PackageMetadata) -> str:
         if line.startswith("License ::")
     ]
     field = _first(about, "License").strip()
-    for words in ((field.splitlines() or [""])[0], *said):
+    words = (field.splitlines() or [""])[0].strip()
+    for each in (words, *said):
         for pattern, identifier in _SPDX:
-            if re.search(pattern, words, re.IGNORECASE):
+            if re.search(pattern, each, re.IGNORECASE):
                 return identifier
-    return ""
+    return "" if words == "UNKNOWN" else words[:80]
 
 
 def _first(about: PackageMetadata, field: str) -> str:

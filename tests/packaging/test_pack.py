@@ -135,6 +135,8 @@ def test_the_standard_library_is_packed_without_its_workshop() -> None:
         ("License: BSD-2-Clause", "BSD-2-Clause"),
         ("License: BSD", "BSD-3-Clause"),
         ("License: LGPL-3.0-only OR GPL-2.0-only OR GPL-3.0-only", "LGPL-3.0-only"),
+        ("License: NVIDIA Proprietary Software", "NVIDIA Proprietary Software"),
+        ("License: UNKNOWN", ""),
         ("Summary: nothing is said", ""),
     ],
 )
