@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +15,18 @@ from studio.core.locks import FileLock
 KEEPING = ".triptych-keeping"
 """Where the locks lie of what is being moved or removed, in the place that it is in."""
 _TRIES = 5
+_PAUSE = 0.01
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[bool]:
-    """Whether nobody else is at it, for as long as this is open. The lock lies beside the folder;
-    what holds both goes when it is empty. Raises StudioError."""
-    lock = _take(folder)
+def locked(folder: Path, patience: float = 0.0) -> Iterator[bool]:
+    """Whether nobody else is at it, for as long as this is open; asked for so many seconds.
+
+    The lock lies beside the folder; what holds both goes when it is empty. Raises StudioError.
+    """
+    until = time.monotonic() + patience
+    while (lock := _take(folder)) is None and time.monotonic() < until:
+        time.sleep(_PAUSE)
     try:
         yield lock is not None
     finally:

@@ -30,6 +30,8 @@ FILES = "files"
 KEPT = "shared"
 """Second names of what repositories share: nobody else's tidying can take it away meanwhile."""
 MAX_MANIFEST = 64 << 20
+PATIENCE = 10.0
+"""Seconds that another program is waited for which is at what has to go."""
 
 Held = Callable[[str], AbstractContextManager[object]]
 """Holds what other programs must not touch while one thing is moved; raises StudioError."""
@@ -218,7 +220,9 @@ def drop(token: str) -> None:
     folder = Path(token)
     if _read(folder) is None:
         return
-    with locked(folder) as ours:
+    # Whoever looks for what the dead have left holds it for a moment: then it is waited for, or
+    # what lies elsewhere now could be had back beside it.
+    with locked(folder, PATIENCE) as ours:
         aside = _read(folder) if ours else None
         if aside is not None:
             aside.save("emptying")

@@ -72,6 +72,11 @@ def test_no_card_makes_anything_load(card: str) -> None:
     assert _harmless(safe(card))
 
 
+def test_what_a_link_leaves_opens_nothing() -> None:
+    assert _harmless(safe("<[a href='x'>](file:///x)"))
+    assert _harmless(safe("![](file:///x)[a](file:///x)"))
+
+
 def test_a_hostile_card_is_soon_done_with() -> None:
     for piece in ("<" * 9, "![", "[a](", "<a ", "<!--", "[[[", "<script>", "`" * 3 + "\n"):
         assert _harmless(safe(piece * 20_000))

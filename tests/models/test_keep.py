@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -402,6 +403,22 @@ def test_a_list_that_leads_out_is_not_followed(tmp_path: Path, step: str) -> Non
     assert keep.removed([place]) == []
     assert inside.is_dir()
     assert {p.name for p in tmp_path.iterdir()} == {"place"}
+
+
+def test_what_goes_for_good_waits_for_who_looks_at_it(store: Store, own: Path) -> None:
+    language_model(own / "stories", CARD)
+    done = keep.remove(model_of(store, "stories"))
+    looking = FileLock(f"{done.token}.lock")  # as another program has it while it puts right
+    looking.acquire()
+    thread = threading.Thread(target=trash.drop, args=(done.token,))
+    thread.start()
+    thread.join(0.2)
+    assert thread.is_alive()
+    assert keep.removed([own]) == [done]
+    looking.release()
+    thread.join()
+    assert keep.removed([own]) == []
+    assert not Path(done.token).exists()
 
 
 def test_what_no_list_names_is_not_deleted(store: Store, own: Path) -> None:

@@ -268,7 +268,8 @@ def test_the_offline_switch_leaves_the_catalogue(
     until(qtbot, bar.isVisible)
     assert not view.search.search.isEnabled()
     assert not find(view, QPushButton, "browse-hub").isVisible()
-    assert find(view, QLabel, "found-heading").text() == "Recommended for this computer"
+    heading = find(view, QLabel, "found-heading")
+    until(qtbot, lambda: heading.text() == "Recommended for this computer")
     click(qtbot, find(view, QPushButton, "go-online"))
     assert view.search.search.isEnabled()
     assert not window.studio.settings.stay_offline

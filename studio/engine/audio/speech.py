@@ -174,18 +174,22 @@ SPEC = FamilySpec(
     "(onnx-community’s layout and kokoro-onnx’s), SpeechT5 with HiFi-GAN (transformers).",
     proved="Tiny models from the real configuration classes (VITS with one and several speakers, "
     "SpeechT5 with HiFi-GAN): sound within 1e-4 of transformers on torch with the same random "
-    "numbers. Piper and Kokoro by tiny graphs with the published inputs and outputs. No published "
-    "weights were at hand.",
+    "numbers. Piper and Kokoro by tiny graphs with the published inputs and outputs; the starter "
+    "voice as it is. No published weights were at hand.",
     outputs=(".wav",),
 )
 
 
 def warm() -> None:
     """Import what `run` will need, and read the English dictionary."""
+    import onnx  # noqa: F401
     import onnxruntime  # noqa: F401
     import sentencex  # noqa: F401
     import transformers
 
+    from studio.engine.audio import tape, waves  # noqa: F401
+    from studio.engine.audio.speech_models import piper, seeded  # noqa: F401
+    from studio.engine.speech import reading, script  # noqa: F401
     from studio.engine.speech.lexicon import lexicon
 
     transformers.utils.logging.set_verbosity_error()

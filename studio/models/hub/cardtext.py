@@ -79,7 +79,8 @@ def _quiet(text: str) -> str:
     text = _BANG.sub("", text)
     text = _LINK.sub(_link, text)
     text = _DEFINITION.sub(lambda m: m[0] if _HARMLESS.match(m[1]) else "", text)
-    return _unlinked(text)
+    # Once more: where a link was there may be its words now, after what stood before it.
+    return _unlinked(_BANG.sub("", _OPENED.sub("<" + _BLANK, text)))
 
 
 def _named(match: re.Match[str]) -> str:
