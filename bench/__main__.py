@@ -1,4 +1,5 @@
-"""`python -m bench [--keep] [PART]…`: every part in a process of its own, one after the other.
+"""`python -m bench [--keep] [PART]… [FOLDER]…`: every part in a process of its own, one after the
+other. Parts that judge a model judge the one in FOLDER instead of the starter model.
 
 With --keep the figures go into docs/benchmarks.md, where each part stands as it was last run.
 """
@@ -15,14 +16,16 @@ from bench import pages, report
 
 PARTS: tuple[str, ...] = (
     "text", "loop", "image", "diffusion", "load", "speech", "music", "library", "window", "smooth",
-    "download",
+    "download", "texts",
 )  # fmt: skip
 
 
 def main() -> int:
     """Run the parts named, or all of them; the number of parts that failed."""
     keep = "--keep" in sys.argv[1:]
-    wanted = [a for a in sys.argv[1:] if a != "--keep"] or list(PARTS)
+    named = [a for a in sys.argv[1:] if a != "--keep"]
+    folders = [a for a in named if a not in PARTS and Path(a).is_dir()]
+    wanted = [a for a in named if a not in folders] or list(PARTS)
     unknown = [p for p in wanted if p not in PARTS]
     if unknown:
         print(f"There is no part called {unknown[0]}. There are: {', '.join(PARTS)}.")
@@ -40,7 +43,7 @@ def main() -> int:
                 "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             }
             print(f"\n== {part}", flush=True)
-            fault = subprocess.call([sys.executable, "-m", f"bench.{part}"], env=env) != 0
+            fault = subprocess.call([sys.executable, "-m", f"bench.{part}", *folders], env=env) != 0
             failed += fault
             if keep and not fault and rows.exists():
                 pages.keep(part, rows.read_text("utf-8").splitlines())

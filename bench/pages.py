@@ -56,10 +56,12 @@ def page(kept: dict[str, Any]) -> str:
             "|---|---|---|---|---|---|",
         ]
         for row in part["rows"]:
-            wanted = "" if row["bar"] is None else f"{row['bar']:.2f}"
+            wanted = row.get("wanted", "") if row["bar"] is None else f"{row['bar']:.2f}"
+            ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+            theirs = "" if row["theirs"] is None else f"{_figure(row['theirs'])} {row['unit']}"
             table.append(
                 f"| {row['what']} | {_figure(row['ours'])} {row['unit']} | {row['peer']} |"
-                f" {_figure(row['theirs'])} {row['unit']} | {row['ratio']:.2f} | {wanted} |"
+                f" {theirs} | {ratio} | {wanted} |"
             )
         parts.append("\n".join(table) + "\n")
     if notes.exists():

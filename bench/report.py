@@ -15,17 +15,20 @@ ROWS = "TRIPTYCH_BENCH_ROWS"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure beside a peer's; `ratio` above 1 means that ours is better."""
+    """One figure, beside a peer's where there is one; `ratio` above 1 means that ours is better."""
 
     what: str
     unit: str
     ours: float
-    peer: str
-    theirs: float
-    ratio: float
+    peer: str = ""
+    """Empty where there is none."""
+    theirs: float | None = None
+    ratio: float | None = None
+    """None for a quality, which is no speed."""
     bar: float | None = None
     """The ratio that was asked for."""
-    note: str = ""
+    wanted: str = ""
+    """What was asked for, in words, where it is no ratio."""
 
 
 def rate(
@@ -52,11 +55,25 @@ def size(
         _tell(Row(what, "MB", ours, peer, value, value / ours, (bars or {}).get(peer)))
 
 
+def figure(
+    what: str, unit: str, ours: float, wanted: str = "", peers: dict[str, float] | None = None
+) -> None:
+    """A quality rather than a speed: what was measured, what was asked for, and what the same
+    comes to elsewhere."""
+    if not peers:
+        _tell(Row(what, unit, ours, wanted=wanted))
+    for peer, value in (peers or {}).items():
+        _tell(Row(what, unit, ours, peer, value, wanted=wanted))
+
+
 def _tell(row: Row) -> None:
-    bar = "" if row.bar is None else f"  (bar x{row.bar:.2f})"
+    theirs = "" if row.theirs is None else f"{row.theirs:10.3f}"
+    ratio = "" if row.ratio is None else f"  x{row.ratio:.2f}"
+    bar = f"  ({row.wanted})" if row.wanted else ""
+    if row.bar is not None:
+        bar = f"  (bar x{row.bar:.2f})"
     print(
-        f"{row.what:<46} {row.ours:10.3f} {row.unit:<9} {row.peer:<28} {row.theirs:10.3f}"
-        f"  x{row.ratio:.2f}{bar}",
+        f"{row.what:<46} {row.ours:10.3f} {row.unit:<9} {row.peer:<28} {theirs}{ratio}{bar}",
         flush=True,
     )
     place = os.environ.get(ROWS)

@@ -252,14 +252,20 @@ def encode(tokenizer: Tokenizer, pairs: list[tuple[str, str, bool]]) -> tuple[To
     return np.array(row, dtype=np.uint16), np.array(mask, dtype=np.uint8)
 
 
-def load(data: Path, seed: int = 0) -> StoryData:
-    """Read all sources, learn the tokenizer, and lay out one epoch; held out are TinyStories
-    only."""
-    chance = random.Random(seed)
+def split(data: Path, chance: random.Random) -> tuple[dict[str, list[Document]], list[Document]]:
+    """What is learned from, by source, and the stories that are held out."""
     sources = read_documents(data, chance)
     tiny = sources["TinyStories"]
     chance.shuffle(tiny)
     held, sources["TinyStories"] = tiny[:HELD_OUT], tiny[HELD_OUT:]
+    return sources, held
+
+
+def load(data: Path, seed: int = 0) -> StoryData:
+    """Read all sources, learn the tokenizer, and lay out one epoch; held out are TinyStories
+    only."""
+    chance = random.Random(seed)
+    sources, held = split(data, chance)
     texts = [d.text for documents in sources.values() for d in documents]
     frames = [wish(k, s, ["fox"], "a fox") for k in KINDS for s in STYLES] * 50
     tokenizer = train_tokenizer(texts + frames)
