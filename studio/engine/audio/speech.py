@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.controls import Document, Extra, Named, Number, Text, complete
 from studio.core.errors import StudioError
-from studio.core.family import FamilySpec
+from studio.core.family import Example, FamilySpec
 from studio.core.files import write_atomic
 from studio.core.media import embed
 from studio.core.messages import AudioPreview, Output, Phase, Progress, Step
@@ -166,6 +166,22 @@ SPEC = FamilySpec(
             help="For SpeechT5, whose sound is made by a second model (HiFi-GAN).",
             role="vocoder",
             folded=True,
+        ),
+    ),
+    examples=(
+        Example(
+            "A story’s beginning",
+            {
+                "prompt": "Once upon a time, a little fox was afraid of the dark. “Is anyone "
+                "there?” she asked. Nobody answered."
+            },
+        ),
+        Example(
+            "An announcement, by a man",
+            {
+                "prompt": "Good evening! The show begins at 7:30. Please find your seats.",
+                "voice": "ruben",
+            },
         ),
     ),
     needs=(),
