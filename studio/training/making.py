@@ -28,7 +28,14 @@ STORY_NOTE = (
     "Held out are 150 stories of TinyStories, each after its bare wish. Drawn are 20 texts at "
     "temperature 0.7 and top-p 0.95, each with two words asked for, in one go and without choosing."
 )
-MINUTES = {"music": 18.0, "image": 56.0, "text": 140.0, "voice": 80.0, "spelling": 6.0, "drums": 0.0}
+MINUTES = {
+    "music": 18.0,
+    "image": 56.0,
+    "text": 140.0,
+    "voice": 80.0,
+    "spelling": 6.0,
+    "drums": 0.0,
+}
 AUTOENCODER_SHARE = 0.29
 """Part of the image model's time that goes to the autoencoder."""
 
