@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import StudioError
 from studio.core.recipe import Job
-from studio.engine import device
+from studio.engine import context, device
 from studio.engine.sampling import Leaning, Sampler
 from studio.engine.tokenizer import JsonTokenizer, Tokenizer
 from studio.engine.workbench import Workbench, folder_size, folder_stamp
@@ -171,16 +171,7 @@ def generate(
     where the prompt fills the context, or where the tokenizer belongs to another model.
     """
     count = len(prompt_ids)
-    room = loaded.context - count
-    if room < 1:
-        raise StudioError(
-            f"This is too long for “{loaded.name}”: {count:,} tokens, and it reads "
-            f"{loaded.context:,} at most.",
-            "Shorten it, or choose a model with a larger context.",
-        )
-    if count == 0 or max(prompt_ids) >= loaded.vocabulary or min(prompt_ids) < 0:
-        raise _damaged(loaded.folder, "its tokenizer belongs to another model")
-    wanted = min(room, max_new_tokens)
+    wanted = min(context.room(loaded, prompt_ids), max_new_tokens)
     sampler = Sampler(
         seed,
         temperature=temperature,

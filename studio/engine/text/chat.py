@@ -21,6 +21,7 @@ from studio.core.messages import Output, Progress, Step, TextPreview
 from studio.core.recipe import Job
 from studio.core.record import Record
 from studio.engine import documents, genai
+from studio.engine.context import too_long
 from studio.engine.text import template, writing
 from studio.engine.text.chat_spec import SPEC
 from studio.engine.text.page import Page
@@ -142,11 +143,7 @@ def _prompt(loaded: genai.Loaded, wish: str, system: str, start: str) -> writing
             text += "\n\n</think>\n\n"  # the thoughts of a model are no part of the story
         ids = tokenizer.encode(text)
     if len(ids) > loaded.context - _LEAST_ROOM:
-        raise StudioError(
-            f"This is too long for “{loaded.name}”: {len(ids):,} tokens, and it reads "
-            f"{loaded.context:,} at most.",
-            "Shorten the idea, or choose a model with a larger context.",
-        )
+        raise too_long(loaded, len(ids), "the idea")
     # Tokens begin with the space before a word, so a space at the end would be one too many.
     written = tokenizer.encode_plain(start.rstrip(" \t"))
     return writing.Prompt(tuple(ids), tuple(written), start.endswith((" ", "\t")))

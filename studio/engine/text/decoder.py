@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import StudioError
 from studio.core.recipe import Job
+from studio.engine import context
 from studio.engine.sampling import Sampler
 from studio.engine.sessions import open_session
 from studio.engine.text import opening
@@ -86,17 +87,7 @@ def generate(
     Raises StudioError where the prompt fills the context, or where the tokenizer belongs to
     another model.
     """
-    count = len(prompt_ids)
-    room = loaded.context - count
-    if room < 1:
-        raise StudioError(
-            f"This is too long for “{loaded.name}”: {count:,} tokens, and it reads "
-            f"{loaded.context:,} at most.",
-            "Shorten it, or choose a model with a larger context.",
-        )
-    if count == 0 or max(prompt_ids) >= loaded.vocabulary or min(prompt_ids) < 0:
-        raise unfit(loaded.name, "its tokenizer belongs to another model")
-    wanted = min(room, max_new_tokens)
+    wanted = min(context.room(loaded, prompt_ids), max_new_tokens)
     sampler = Sampler(
         seed,
         temperature=temperature,
@@ -106,7 +97,7 @@ def generate(
         repetition_penalty=repetition_penalty,
         history=history,
     )
-    state = loaded.start(count + wanted)
+    state = loaded.start(len(prompt_ids) + wanted)
     yield from sampled(state, prompt_ids, sampler, loaded.stops, wanted, first)
 
 

@@ -14,6 +14,7 @@ from studio.core.controls import Value
 from studio.core.errors import StudioError
 from studio.core.messages import Progress, Step, TextPreview
 from studio.engine import genai
+from studio.engine.context import too_long
 from studio.engine.documents import split
 from studio.engine.sampling import Sampler
 from studio.engine.text.conversation import Conversation, Reader, Script, parse
@@ -137,11 +138,7 @@ def answer(
     if fitted.left_out:
         into.notes.append(_left_out(fitted.left_out))
     if script.count > loaded.context - LEAST_ROOM:
-        raise StudioError(
-            f"This is too long for “{loaded.name}”: {script.count:,} tokens, and it reads "
-            f"{loaded.context:,} at most.",
-            "Shorten it, or choose a model with a larger context.",
-        )
+        raise too_long(loaded, script.count)
     if start:
         yield TextPreview(start)
     most = int(values["max_tokens"])

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.core.errors import StudioError
+from studio.engine.context import foreign_tokenizer
 from studio.engine.genai import Loaded, Reader
 from studio.engine.sampling import Sampler
 
@@ -51,10 +51,7 @@ def speak(
     """
     count = sum(map(len, calls))
     if not calls or max(map(max, calls)) >= loaded.vocabulary:
-        raise StudioError(
-            f"The model “{loaded.name}” cannot be used: its tokenizer belongs to another model.",
-            "Install it again, or choose another model.",
-        )
+        raise foreign_tokenizer(loaded)
     wanted = min(wanted, loaded.context - count)
     reader = _take(loaded, bench, calls, count + wanted)
     sound = False
