@@ -22,6 +22,8 @@ class Control:
     """Kept under "More settings" until it is asked for."""
     hidden: bool = False
     """Kept by the pane itself, as what was said before in a chat; never in the form."""
+    part: str = ""
+    """A file that the chosen model has to hold for it, as a glob pattern; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

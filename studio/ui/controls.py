@@ -79,6 +79,9 @@ class Form(QWidget):
         super().__init__(parent)
         self._controls = {c.name: c for c in controls if c.name not in skip and not c.hidden}
         self._fields: dict[str, Field | FileField] = {}
+        self._rows: dict[str, tuple[QWidget, ...]] = {}
+        """Of the settings that not every model has a part for."""
+        self._lacking: frozenset[str] = frozenset()
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(theme.GAP)
@@ -102,9 +105,17 @@ class Form(QWidget):
         self.changed.connect(self._follow_pictures)
 
     def set_stock(
-        self, names: Mapping[str, Sequence[str]], further: Mapping[str, Sequence[Further]]
+        self,
+        names: Mapping[str, Sequence[str]],
+        further: Mapping[str, Sequence[Further]],
+        lacking: Collection[str] = (),
     ) -> None:
-        """What the chosen model calls its own, and what there is to be laid over it, by role."""
+        """What the chosen model calls its own, what there is to be laid over it, by role, and
+        which settings it has no part for: those are not shown, and have no value."""
+        self._lacking = frozenset(lacking)
+        for name, row in self._rows.items():
+            for widget in row:
+                widget.setVisible(name not in self._lacking)
         for field in self._fields.values():
             if isinstance(field, NamedField):
                 field.set_names(names.get(field.control.of, ()))
@@ -117,7 +128,8 @@ class Form(QWidget):
 
     def values(self) -> dict[str, Value]:
         """What stands in the form, by name; files are given by `files`."""
-        return {n: f.value() for n, f in self._fields.items() if isinstance(f, Field)}
+        fields = {n: f for n, f in self._fields.items() if n not in self._lacking}
+        return {n: f.value() for n, f in fields.items() if isinstance(f, Field)}
 
     def set_values(self, values: Mapping[str, Value]) -> tuple[str, ...]:
         """Put values in; gives the names of those that this form has but that do not fit."""
@@ -209,6 +221,8 @@ class Form(QWidget):
             focused.setToolTip(said(control.help))
             label.setToolTip(said(control.help))
         self._fields[control.name] = field
+        if control.part:
+            self._rows[control.name] = (label, shown)
         field.changed.connect(self.changed)
         row = grid.rowCount()
         if isinstance(control, Extra) or (isinstance(control, Text) and control.lines > 1):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from studio.core.family import FamilySpec
-from studio.models import Store
-from studio.models.store import fits
+from studio.models import InstalledModel, Store, fits
+from studio.models.installed import has
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Offer:
     starter: bool = False
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The lists of names that are the model's own, as `voices`."""
+    lacking: frozenset[str] = frozenset()
+    """The family's settings that need a part which the model has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,16 @@ class Stock:
         return tuple(o for o in self.offers if o.spec.id == family)
 
 
+def lacking(spec: FamilySpec, model: InstalledModel) -> frozenset[str]:
+    """The settings of a family that have nothing to work on in a model."""
+    return frozenset(c.name for c in spec.controls if c.part and not has(model.files, c.part))
+
+
 def look(store: Store, specs: Iterable[FamilySpec]) -> Stock:
     """What is installed for these families. Looks at the disk: not for the main thread."""
     models = store.installed()
     offers = tuple(
-        Offer(spec, m.id, m.title, m.starter, dict(m.names))
+        Offer(spec, m.id, m.title, m.starter, dict(m.names), lacking(spec, m))
         for spec in specs
         for m in models
         if fits(spec, m)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from studio.ui.widgets.canvas import FIT_LIMIT, MAX_ZOOM, Canvas
+from studio.ui.widgets.chequer import SQUARES
 from studio.ui.widgets.resample import resampled
 
 
@@ -180,3 +181,24 @@ def test_nothing_to_show_is_no_matter(canvas: Canvas, qtbot: QtBot) -> None:
         QTest.keyClick(canvas, key)
     drag(canvas, QPoint(200, 200), QPoint(300, 200), Qt.MouseButton.LeftButton)
     assert canvas.image.isNull()
+
+
+def test_what_is_transparent_lets_squares_through(canvas: Canvas, qtbot: QtBot) -> None:
+    sticker = QImage(32, 32, QImage.Format.Format_RGBA8888)
+    sticker.fill(QColor(0, 0, 0, 0))
+    for x in range(16):
+        for y in range(32):
+            sticker.setPixelColor(x, y, QColor("red"))
+    canvas.set_image(sticker)
+    canvas.actual()
+
+    def colours(left: int) -> set[str]:
+        shown = canvas.grab().toImage()
+        middle = (shown.width() // 2, shown.height() // 2)
+        spots = [(middle[0] + left + x, middle[1] + y) for x in (3, 11) for y in (-12, -4, 4)]
+        return {shown.pixelColor(*spot).name() for spot in spots}
+
+    assert colours(0) == set(SQUARES)
+    assert colours(-16) == {"#ff0000"}
+    canvas.set_image(picture(32, 32))
+    assert colours(0) == {"#0000ff"}

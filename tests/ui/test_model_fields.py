@@ -20,6 +20,7 @@ from studio.core.controls import (
     Named,
     Picture,
     Text,
+    Toggle,
     complete,
 )
 from studio.core.family import FamilySpec
@@ -41,6 +42,7 @@ CONTROLS: tuple[AnyControl, ...] = (
     Mask(name="mask", label="Part to change"),
     Document(name="document", label="Document"),
     Text(name="history", label="What was said", hidden=True),
+    Toggle(name="cut", label="Cut out", default=True, part="alpha/**/model.onnx"),
 )
 
 
@@ -82,6 +84,19 @@ def test_names_are_those_of_the_chosen_model(form: Form) -> None:
     form.reset()
     assert form.values()["voice"] == "Ava"
     assert form.set_values({"voice": 3}) == ("voice",)
+
+
+def test_a_setting_without_its_part_is_not_offered(form: Form) -> None:
+    label = next(w for w in form.findChildren(QLabel) if w.text() == "Cut out")
+    assert label.isVisible()
+    form.set_values({"cut": False})
+    form.set_stock({}, {}, {"cut"})
+    assert not label.isVisible()
+    assert not form.widget_for("cut").isVisible()
+    assert "cut" not in form.values()
+    form.set_stock({}, {})
+    assert form.widget_for("cut").isVisible()
+    assert form.values()["cut"] is False  # what was wished is not forgotten
 
 
 def test_models_are_laid_over_with_strengths(form: Form, qtbot: QtBot) -> None:
@@ -216,6 +231,7 @@ def test_what_is_installed_is_told_by_family_and_role(tmp_path: Path) -> None:
         pipeline_tag="",
         starter=False,
         names={"voices": VOICES},
+        files=("config.json", "alpha/model.onnx"),
     )
     broken = replace(base, id="broken", problem="It is damaged.")
     lora = replace(base, id="ink", title="Ink", role="lora")
@@ -233,3 +249,7 @@ def test_what_is_installed_is_told_by_family_and_role(tmp_path: Path) -> None:
     ]
     assert stock.of("text.other")[0].names == {"voices": VOICES}
     assert stock.further == {"lora": (Further("ink", "Ink"),)}
+    cut = Toggle(name="cut", label="Cut out", part="alpha/**/model.onnx")
+    map_ = Toggle(name="map", label="Map", part="map/model.onnx")
+    parts = look(Shelf(), (replace(spec, controls=(cut, map_)),))  # type: ignore[arg-type]
+    assert parts.offers[0].lacking == {"map"}

@@ -16,7 +16,7 @@ from studio.core.controls import (
 from studio.core.family import Example, FamilySpec
 from studio.core.messages import Step
 from studio.core.recipe import Job
-from studio.engine.image import handover, schedulers, usual
+from studio.engine.image import handover, schedulers, sticker, usual
 from studio.engine.image.drawing import Drawing
 from studio.engine.image.kinds import KINDS
 from studio.engine.image.loaded import libraries
@@ -76,6 +76,17 @@ SPEC = FamilySpec(
             help="What the picture should not show. Works with a guidance above 1.",
             lines=2,
             folded=True,
+        ),
+        Choice(
+            name="background",
+            label="Background",
+            help="Transparent leaves only the thing itself, as a sticker.",
+            default="white",
+            options=(
+                Option(value="white", label="White"),
+                Option(value=sticker.TRANSPARENT, label="Transparent"),
+            ),
+            part=sticker.NEEDS,
         ),
         Number(
             name="width",

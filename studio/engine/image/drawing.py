@@ -15,7 +15,7 @@ from studio.core.files import write_atomic
 from studio.core.messages import ImagePreview, Output, Phase, Progress, Step
 from studio.core.recipe import Job
 from studio.core.record import Record
-from studio.engine.image import layout, pictures, pipelines, previews, prompt, wishes
+from studio.engine.image import layout, pictures, pipelines, previews, prompt, sticker, wishes
 from studio.engine.image.loaded import Model, libraries
 from studio.engine.image.wishes import Wish
 from studio.engine.workbench import Workbench
@@ -35,6 +35,7 @@ class Drawing:
         self._model: Model | None = None
         self._controlnet: Any = None
         self._small: Any = None
+        self._cut: Callable[[Any], Any] = lambda pixels: pixels
         self._halted = False
         self._last = Progress("starting", 0, 1, 0.0)
         self._emit: Callable[[Step], None] = lambda step: None
@@ -86,6 +87,8 @@ class Drawing:
             folder, _ = wish.controlnet
             self._controlnet = pipelines.open_controlnet(job, bench, model, folder, self._loaded)
         self._small = pipelines.open_preview(job, bench, model, wish.preview)
+        if wish.values["background"] == sticker.TRANSPARENT:
+            self._cut = pipelines.open_cutter(job, bench, model)
         return model
 
     def _loaded(self, part: float) -> None:
@@ -148,6 +151,7 @@ class Drawing:
         height, width = pixels.shape[:2]
         self._say("decoding", 1, 1, start + share * DECODED)
         self._emit(ImagePreview(number, width, height, pixels.tobytes()))
+        pixels = self._cut(pixels)
         self._say("saving", 0, 1, start + share * DECODED)
         recipe = replace(self._job.recipe, seed=seed, values={**values, "count": 1})
         record = Record(recipe, model.provider, mark_ai=self._job.mark_ai)

@@ -128,7 +128,7 @@ def check_memory(width: int, height: int, needed: int) -> None:
 
 
 def png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Pixels (height, width, 3) as a PNG file."""
+    """Pixels (height, width, 3 or 4) as a PNG file."""
     from PIL import Image
 
     file = io.BytesIO()

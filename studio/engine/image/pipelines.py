@@ -18,6 +18,7 @@ from studio.engine.image import (
     denoisers,
     encoders,
     standins,
+    sticker,
     words,
 )
 from studio.engine.image.layout import Layout, missing, tokenizer_of
@@ -26,6 +27,8 @@ from studio.engine.sessions import open_session, unreadable
 from studio.engine.workbench import Workbench, folder_size, folder_stamp
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import onnxruntime as ort
 
 log = logging.getLogger(__name__)
@@ -172,6 +175,25 @@ def open_preview(
     return found
 
 
+def open_cutter(
+    job: Job, bench: Workbench, model: Model
+) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]:
+    """What cuts a drawn thing out of its white ground, as `sticker.cut`; kept with the model.
+
+    Raises StudioError where the part cannot be read.
+    """
+    layout = model.layout
+
+    def build() -> tuple[standins.Graph, int]:
+        levels = _configured(
+            layout, sticker.PART, lambda: len(layout.config(sticker.PART)["block_out_channels"])
+        )
+        return _graph(job, bench, layout, sticker.PART, model.brake), 2 ** (levels - 1)
+
+    graph, multiple = _laid(model, sticker.PART, layout.folder, build)
+    return lambda pixels: sticker.cut(pixels, graph, multiple)
+
+
 def _laid(model: Model, part: str, key: Any, build: Callable[[], Any]) -> Any:
     if part not in model.laid or model.laid[part][0] != key:
         model.laid.pop(part, None)  # first: two at once are what memory runs out of
@@ -189,7 +211,9 @@ def _inputs(layout: Layout, part: str) -> tuple[tuple[str, ...], tuple[str, ...]
         return encoders.INPUTS
     if part == "controlnet":
         return controlnets.inputs(layout.config(part))
-    return ({"vae_encoder": "sample"}.get(part, "latent_sample"),), ()
+    if part in ("vae_encoder", sticker.PART):
+        return ("sample",), ()
+    return ("latent_sample",), ()
 
 
 def _graph(

@@ -11,7 +11,7 @@ from studio.core.controls import Value
 from studio.core.errors import StudioError
 from studio.core.recipe import Job
 from studio.engine import device
-from studio.engine.image import pictures, usual
+from studio.engine.image import pictures, sticker, usual
 from studio.engine.image.kinds import Task
 from studio.engine.image.layout import Layout
 from studio.engine.image.pipelines import laid_over
@@ -49,6 +49,7 @@ class Wish:
 
 def read(job: Job, values: Mapping[str, Value], layout: Layout) -> Wish:
     """The wish of a job for a model. Raises StudioError for what cannot be."""
+    sticker.check(layout, str(values["background"]))
     files = job.inputs
     picture = pictures.read(files["picture"]) if "picture" in files else None
     mask = None

@@ -146,4 +146,5 @@ class ModelledPane(PaneFrame):
 
     def _tell_stock(self) -> None:
         offer = self.chooser.offer
-        self.composer.set_stock(offer.names if offer is not None else {}, self.stock.further)
+        names, lacking = (offer.names, offer.lacking) if offer is not None else ({}, ())
+        self.composer.set_stock(names, self.stock.further, lacking)

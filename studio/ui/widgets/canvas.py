@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QWidget
 
 from studio.ui import theme
+from studio.ui.widgets.chequer import draw_chequer
 from studio.ui.widgets.resample import Resampled
 
 MIN_ZOOM, MAX_ZOOM = 0.05, 32.0
@@ -227,6 +228,8 @@ class Canvas(QWidget):
         clip = QPainterPath()
         clip.addRoundedRect(target, RADIUS, RADIUS)
         painter.setClipPath(clip)
+        if self._image.hasAlphaChannel():
+            draw_chequer(painter, target)
         ratio = self.devicePixelRatioF()
         if self._fit:
             pixels = QSize(round(target.width() * ratio), round(target.height() * ratio))

@@ -56,6 +56,7 @@ class Composer(QWidget):
         self._skip: frozenset[str] = frozenset()
         self._names: Mapping[str, Sequence[str]] = {}
         self._further: Mapping[str, Sequence[Further]] = {}
+        self._lacking: frozenset[str] = frozenset()
         self._placeholder: str | None = None
         """What stands in the empty prompt, where that is not the family's matter."""
         self._apart = False
@@ -147,7 +148,7 @@ class Composer(QWidget):
         self._spec, self._skip = spec, frozenset(skip)
         controls = spec.controls if spec is not None else ()
         form = Form(controls, skip={PROMPT, *skip})
-        form.set_stock(self._names, self._further)
+        form.set_stock(self._names, self._further, self._lacking)
         form.changed.connect(self._changed)
         form.mask_wanted.connect(self.mask_wanted)
         old, self.form = self.form, form
@@ -166,11 +167,15 @@ class Composer(QWidget):
         self._order()
 
     def set_stock(
-        self, names: Mapping[str, Sequence[str]], further: Mapping[str, Sequence[Further]]
+        self,
+        names: Mapping[str, Sequence[str]],
+        further: Mapping[str, Sequence[Further]],
+        lacking: Collection[str] = (),
     ) -> None:
-        """What the chosen model calls its own, and what there is to be laid over it, by role."""
-        self._names, self._further = names, further
-        self.form.set_stock(names, further)
+        """What the chosen model calls its own, what there is to be laid over it, by role, and
+        which settings it has no part for."""
+        self._names, self._further, self._lacking = names, further, frozenset(lacking)
+        self.form.set_stock(names, further, self._lacking)
         self._changed()
 
     def put_beside(self, widget: QWidget) -> None:

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 
 from studio.library import Item
 from studio.ui import theme
+from studio.ui.widgets.chequer import draw_chequer
 from studio.ui.widgets.itemcard import draw_peaks
 from studio.ui.widgets.itemwords import title, when
 from studio.ui.widgets.thumbnails import Thumbnails
@@ -168,6 +169,8 @@ class TileDelegate(QStyledItemDelegate):
             side = round(SIDE * self._view.devicePixelRatioF())
             pixmap = self._thumbnails.get(item.id, item.main, side)
             if pixmap is not None:
+                if pixmap.hasAlphaChannel():
+                    draw_chequer(painter, box)
                 painter.drawPixmap(box.toRect(), pixmap)
         elif item.kind == "audio":
             peaks = bytes(item.summary.get("peaks") or b"")

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from studio.library import Item, Library
 from studio.ui import icons, theme
+from studio.ui.widgets.chequer import draw_chequer
 from studio.ui.widgets.itemwords import caption, length, title
 from studio.ui.widgets.thumbnails import Source, Thumbnails
 
@@ -119,6 +120,8 @@ class CardDelegate(QStyledItemDelegate):
             path.addRoundedRect(QRectF(preview), RADIUS, RADIUS)
             painter.save()
             painter.setClipPath(path)
+            if pixmap.hasAlphaChannel():
+                draw_chequer(painter, QRectF(preview))
             painter.drawPixmap(preview, pixmap)
             painter.restore()
         elif self._thumbnails.broken(item.id, side):

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from studio.ui import theme
 from studio.ui.widgets.background import Background
+from studio.ui.widgets.chequer import draw_chequer
 from studio.ui.widgets.resample import Resampled
 
 SPACE = 8
@@ -70,6 +71,8 @@ class PictureCell(QAbstractButton):
         clip = QPainterPath()
         clip.addRoundedRect(frame, RADIUS, RADIUS)
         painter.setClipPath(clip)
+        if self._image.hasAlphaChannel():
+            draw_chequer(painter, frame)
         ratio = self.devicePixelRatioF()
         pixels = QSize(round(frame.width() * ratio), round(frame.height() * ratio))
         fine = self._resampled.at(self._image, pixels) if not self._live else None
