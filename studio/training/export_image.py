@@ -3,15 +3,16 @@ exports.
 
 Graph names and inputs are those of the common ONNX exports of Stable Diffusion: ``text_encoder``,
 ``unet``, ``vae_encoder``, ``vae_decoder``, each a folder with ``model.onnx`` and the
-``config.json`` of its class.
+``config.json`` of its class. ``alpha``, which cuts the drawn thing out, is a part of our own.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,34 +226,76 @@ def export_unet(models: torch.nn.ModuleDict, folder: Path, length: int) -> float
     return export_graph(call, models, inputs, ["out_sample"], axes, folder / "model.onnx")
 
 
-def export_vae(model: AutoencoderKL, root: Path, size: int) -> tuple[float, float]:
+def export_vae(
+    model: AutoencoderKL, decoder: torch.nn.Module, root: Path, size: int
+) -> tuple[float, float]:
     """vae_decoder: latent_sample -> sample; vae_encoder: sample -> latent_parameters (mean and log
-    variance)."""
+    variance).
+
+    ``size`` is that of the pictures that ``model`` knows; ``decoder`` makes them twice as large,
+    and the encoder takes them so: each mean of four pixels is one that ``model`` knows.
+    """
     import torch
 
     def decode(latent_sample: torch.Tensor) -> Any:
-        return model.decode(latent_sample, return_dict=False)[0]
+        return decoder(latent_sample)
 
     def encode(sample: torch.Tensor) -> Any:
-        return model.quant_conv(model.encoder(sample))
+        small = torch.nn.functional.avg_pool2d(sample, 2)
+        return model.quant_conv(model.encoder(small))
 
     generator = torch.Generator().manual_seed(0)
     side = size // 2 ** (len(model.config.block_out_channels) - 1)
     latent = torch.randn(1, int(model.config.latent_channels), side, side, generator=generator)
-    picture = torch.rand(1, 3, size, size, generator=generator) * 2 - 1
+    picture = torch.rand(1, 3, 2 * size, 2 * size, generator=generator) * 2 - 1
     free = {0: "batch", 2: "height", 3: "width"}
     outer = {0: "batch", 2: "out_height", 3: "out_width"}
+    described = copy.deepcopy(model)
+    # One level more: pipelines read from it how many pixels a latent is wide.
+    described.register_to_config(
+        sample_size=2 * size,
+        **{
+            name: (model.config[name][0], *model.config[name])
+            for name in ("block_out_channels", "down_block_types", "up_block_types")
+        },
+    )
     for name in ("vae_decoder", "vae_encoder"):
-        model.save_config(root / name)
+        described.save_config(root / name)
     return (
         export_graph(
-            decode, model, {"latent_sample": latent}, ["sample"],
+            decode, decoder, {"latent_sample": latent}, ["sample"],
             {"latent_sample": free, "sample": outer}, root / "vae_decoder" / "model.onnx",
         ),
         export_graph(
             encode, model, {"sample": picture}, ["latent_parameters"],
             {"sample": free, "latent_parameters": outer}, root / "vae_encoder" / "model.onnx",
         ),
+    )  # fmt: skip
+
+
+def export_alpha(model: torch.nn.Module, folder: Path, size: int, channels: Sequence[int]) -> float:
+    """sample (batch, 3, h, w) in [-1, 1] -> alpha (batch, 1, h, w) in [0, 1]; each level of the
+    U-Net, whose ``channels`` are told, halves height and width."""
+    import torch
+
+    def call(sample: torch.Tensor) -> Any:
+        return model(sample).sigmoid()
+
+    generator = torch.Generator().manual_seed(0)
+    picture = torch.rand(1, 3, size, size, generator=generator) * 2 - 1
+    free = {0: "batch", 2: "height", 3: "width"}
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "_class_name": type(model).__name__,
+        "in_channels": 3,
+        "out_channels": 1,
+        "block_out_channels": list(channels),
+        "sample_size": size,
+    }
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+    return export_graph(
+        call, model, {"sample": picture}, ["alpha"], {"sample": free, "alpha": free},
+        folder / "model.onnx",
     )  # fmt: skip
 
 
@@ -283,15 +326,17 @@ def write_pipeline_files(root: Path) -> None:
 def export(
     models: torch.nn.ModuleDict,
     vae: AutoencoderKL,
+    decoder: torch.nn.Module,
     root: Path,
     *,
     size: int,
     length: int,
     scaling_factor: float,
 ) -> dict[str, float]:
-    """Write all but the tokenizer; gives each graph's largest difference to torch.
+    """Write all but tokenizer and cut-out; gives each graph's largest difference to torch.
 
-    ``models`` as `diffusion.build_models` has them.
+    ``models`` as `diffusion.build_models` has them, ``decoder`` as `decoder.Decoder`; ``size`` is
+    that of the pictures that ``vae`` knows.
     """
     vae.register_to_config(scaling_factor=scaling_factor)
     write_pipeline_files(root)
@@ -300,5 +345,5 @@ def export(
         "text_encoder": export_text_encoder(text, root / "text_encoder", length),
         "unet": export_unet(models, root / "unet", length),
     }
-    figures["vae_decoder"], figures["vae_encoder"] = export_vae(vae, root, size)
+    figures["vae_decoder"], figures["vae_encoder"] = export_vae(vae, decoder, root, size)
     return figures

@@ -1,4 +1,5 @@
-"""Making the sketch model: pictures, autoencoder, latents, then text encoder and UNet."""
+"""Making the sketch model: pictures, autoencoder, latents, then text encoder and UNet, and what
+brings their pictures to full size."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from studio.training import autoencoder, caption_tokenizer, diffusion, pictures
+from studio.training import alpha, autoencoder, caption_tokenizer, decoder, diffusion, pictures
+from studio.training.export_image import run_graph_session
 from studio.training.loop import Budget, Loop, Outcome
 
 if TYPE_CHECKING:
@@ -132,3 +134,110 @@ def train_diffusion(
     )
     outcome = Loop("image-unet", budget, checkpoints, resume=resume).run(trainee)
     return trainee, outcome
+
+
+def train_decoder(
+    data: pictures.PictureData,
+    vae: AutoencoderKL,
+    budget: Budget,
+    checkpoints: Path | None,
+    *,
+    resume: bool,
+    config: decoder.DecoderConfig | None = None,
+) -> tuple[decoder.DecoderTrainee, Outcome]:
+    """The third stage; ``data`` are pictures of full size, ``vae`` knows the small ones."""
+    mask = held_out_mask(data)
+    originals = np.array([not p.shifted for p in data.pictures])
+    latents = autoencoder.encode_all(vae, pictures.smaller(data.pixels, small_side(vae)))
+    held = mask & originals
+    trainee = decoder.DecoderTrainee(
+        config or decoder.DecoderConfig(),
+        vae,
+        (latents[~mask], latents[held]),
+        (data.pixels[~mask], data.pixels[held]),
+    )
+    outcome = Loop("image-decoder", budget, checkpoints, resume=resume).run(trainee)
+    trainee.model.eval()
+    return trainee, outcome
+
+
+def small_side(vae: AutoencoderKL) -> int:
+    """Pixels a side of the pictures that an autoencoder has learnt from."""
+    return int(vae.config.sample_size)
+
+
+def decoded_pictures(
+    trainee: decoder.DecoderTrainee, vae: AutoencoderKL, pixels: pictures.Pixels
+) -> pictures.Pixels:
+    """Pictures of full size as they come out of the decoder, from latents somewhat off."""
+    latents = autoencoder.encode_all(vae, pictures.smaller(pixels, small_side(vae)))
+    noise = np.random.default_rng(0).standard_normal(latents.shape, dtype=np.float32)
+    amount = 0.5 * trainee.config.noise * trainee.deviation
+    drawn = trainee.decode(latents + amount * noise)
+    return np.asarray(((drawn + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
+
+
+def train_alpha(
+    data: pictures.PictureData,
+    decoded: pictures.Pixels,
+    budget: Budget,
+    checkpoints: Path | None,
+    *,
+    resume: bool,
+    config: alpha.AlphaConfig | None = None,
+) -> tuple[alpha.AlphaTrainee, Outcome]:
+    """The fourth stage; ``data`` are pictures of full size, ``decoded`` the same decoded."""
+    mask = held_out_mask(data)
+    held = mask & np.array([not p.shifted for p in data.pictures])
+    parts = (data.pixels, decoded, data.alpha)
+    trainee = alpha.AlphaTrainee(
+        config or alpha.AlphaConfig(),
+        (parts[0][~mask], parts[1][~mask], parts[2][~mask]),
+        (parts[0][held], parts[1][held], parts[2][held]),
+    )
+    outcome = Loop("image-alpha", budget, checkpoints, resume=resume).run(trainee)
+    trainee.model.eval()
+    return trainee, outcome
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What makes finished pictures of latents: the decoder, and the network that cuts out."""
+
+    decoder: decoder.DecoderTrainee
+    alpha: alpha.AlphaTrainee
+    outcomes: dict[str, Outcome]
+
+    def figures(self, folder: Path) -> dict[str, float]:
+        """The card's figures, on held-out things; of the cut-out, as it is exported to
+        ``folder``."""
+        cut = run_graph_session(folder / "alpha" / "model.onnx")
+        found: dict[str, float] = {}
+        for name, pictures_seen in zip(("", ", decoded"), self.alpha.held_out[:2], strict=True):
+            opaque = [
+                cut({"sample": autoencoder.as_input(p[None]).numpy()})[0][0, 0]
+                for p in pictures_seen
+            ]
+            agreed = alpha.agreement(np.stack(opaque), self.alpha.held_out[2])
+            found |= {f"{k}{name}": v for k, v in agreed.items()}
+        told = self.decoder.against_enlarging()
+        return {f"decoder on held-out things, {k}": v for k, v in told.items()} | {
+            f"cut-out on held-out things, {k}": v for k, v in found.items()
+        }
+
+
+def train_finish(
+    data: pictures.PictureData,
+    vae: AutoencoderKL,
+    budgets: tuple[Budget, Budget],
+    checkpoints: Path | None,
+    *,
+    resume: bool,
+    configs: tuple[decoder.DecoderConfig, alpha.AlphaConfig] | None = None,
+) -> Finish:
+    """The third and the fourth stage, on pictures of full size."""
+    shape, cutting = configs or (decoder.DecoderConfig(), alpha.AlphaConfig())
+    painter, drawn = train_decoder(data, vae, budgets[0], checkpoints, resume=resume, config=shape)
+    decoded = decoded_pictures(painter, vae, data.pixels)
+    cutter, cut = train_alpha(data, decoded, budgets[1], checkpoints, resume=resume, config=cutting)
+    return Finish(painter, cutter, {"decoder": drawn, "alpha": cut})

@@ -30,14 +30,14 @@ STORY_NOTE = (
 )
 MINUTES = {
     "music": 18.0,
-    "image": 56.0,
+    "image": 120.0,
     "text": 140.0,
     "voice": 80.0,
     "spelling": 6.0,
     "drums": 0.0,
 }
-AUTOENCODER_SHARE = 0.29
-"""Part of the image model's time that goes to the autoencoder."""
+IMAGE_SHARES = {"autoencoder": 0.13, "unet": 0.34, "decoder": 0.3, "alpha": 0.23}
+"""Parts of the image model's time, by what is trained; together 1."""
 
 
 @dataclass(frozen=True)
@@ -173,24 +173,42 @@ def make_image(order: Order) -> dict[str, Any]:
     import shutil
     import tempfile
 
-    from studio.training import caption_tokenizer, export_image, image, judging, pictures
+    from studio.training import (
+        caption_tokenizer,
+        export_image,
+        image,
+        judging,
+        pictures,
+        sketch_judging,
+    )
 
     data = pictures.load(order.data)
-    first, second = shares(order.budget)
-    painter, learned = image.train_autoencoder(data, first, order.checkpoints, resume=order.resume)
+    budgets, checkpoints = shares(order.budget), order.checkpoints
+    painter, learned = image.train_autoencoder(
+        data, budgets["autoencoder"], checkpoints, resume=order.resume
+    )
     latents = image.encode(painter.model, data)
     folder = order.out / FOLDERS["image"]
     with tempfile.TemporaryDirectory() as scratch:
-        words = (order.checkpoints or Path(scratch)) / "image-tokenizer"
+        words = (checkpoints or Path(scratch)) / "image-tokenizer"
         tokenizer = image.make_tokenizer(data, words, resume=order.resume)
         trainee, outcome = image.train_diffusion(
-            data, latents, tokenizer, second, order.checkpoints, resume=order.resume
+            data, latents, tokenizer, budgets["unet"], checkpoints, resume=order.resume
         )
         shutil.copytree(words, folder / "tokenizer", dirs_exist_ok=True)
+    large = pictures.load_sharp(order.data)
+    finish = image.train_finish(
+        large, painter.model, (budgets["decoder"], budgets["alpha"]), checkpoints,
+        resume=order.resume,
+    )  # fmt: skip
     differences = export_image.export(
-        trainee.averaged(), painter.model, folder,
+        trainee.averaged(), painter.model, finish.decoder.model, folder,
         size=pictures.SIZE, length=caption_tokenizer.LENGTH, scaling_factor=latents.factor,
     )  # fmt: skip
+    differences["alpha"] = export_image.export_alpha(
+        finish.alpha.model, folder / "alpha", pictures.SHARP, finish.alpha.config.channels
+    )
+    outcomes = {"autoencoder": learned, "unet": outcome, **finish.outcomes}
     sketcher = judging.Sketcher(folder, tokenizer)
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     parameters = trainee.parameters()
@@ -199,15 +217,22 @@ def make_image(order: Order) -> dict[str, Any]:
         "parameters of the text encoder": parameters["text"],
         "parameters of the autoencoder": sum(p.numel() for p in painter.model.parameters()),
         "size, MB": size / 1e6,
-        "training, minutes on one CPU core": (learned.seconds + outcome.seconds) / 60,
+        "training, minutes on one CPU core": sum(o.seconds for o in outcomes.values()) / 60,
         "pictures learned from": len(data.pictures),
         "pictures seen in training": outcome.steps * trainee.config.batch,
         "autoencoder on held-out things, PSNR in dB": painter.evaluate()["psnr dB"],
+        **finish.figures(folder),
         **judging.judge_sketches(sketcher, data),
+        **sketch_judging.near_copies(
+            sketcher,
+            pictures.load(order.data, size=pictures.SHARP),
+            pictures.load_others(order.data),
+        ),
+        **sketch_judging.combinations(sketcher, data),
         **{f"largest difference to torch, {k}": v for k, v in differences.items()},
     }
     cards.write(folder, cards.SKETCH, figures)
-    return report(folder, {"autoencoder": learned, "unet": outcome}, figures)
+    return report(folder, outcomes, figures)
 
 
 def make_voice(order: Order) -> dict[str, Any]:
@@ -225,13 +250,11 @@ def make_spelling(order: Order) -> dict[str, Any]:
     return spelling.make(order.out / "speech", loop)
 
 
-def shares(budget: Budget) -> tuple[Budget, Budget]:
-    """The image model's budget, divided between autoencoder and UNet."""
-    part = AUTOENCODER_SHARE
-    return (
-        Budget(budget.minutes * part, budget.steps),
-        Budget(budget.minutes * (1 - part), budget.steps),
-    )
+def shares(budget: Budget) -> dict[str, Budget]:
+    """The image model's budget, divided among what is trained."""
+    return {
+        name: Budget(budget.minutes * part, budget.steps) for name, part in IMAGE_SHARES.items()
+    }
 
 
 def make_drums(order: Order) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from studio.training.things import THINGS
 Pixels = npt.NDArray[np.uint8]
 
 SIZE = 64
+"""Pixels a side that autoencoder and UNet learn from."""
+SHARP = 128
+"""Pixels a side that the decoder brings them to."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class PictureSet:
     title: str
     licence: str
     credit: str
+    side: int = 128
+    """Pixels a side of the published pictures."""
 
 
 SETS = (
@@ -55,6 +60,7 @@ SETS = (
         "Twemoji",
         "CC-BY-4.0",
         "Twitter, Inc. and contributors; jdecked",
+        72,
     ),
     PictureSet(
         "blobmoji",
@@ -168,6 +174,8 @@ HUES = {
     "blue": Hue(212), "purple": Hue(275, 0.9, 0.9), "pink": Hue(335, 0.6, 1.15),
     "black": Hue(0, 0.0, 0.28), "grey": Hue(0, 0.05, 0.75), "brown": Hue(22, 0.85, 0.55),
 }  # fmt: skip
+LEAST_COLOURED = 250 / 64**2
+"""A colour prevails in no less than this part of a picture."""
 COLOUR_WORDS = frozenset((*HUES, "white", "gray", "golden"))
 
 
@@ -186,10 +194,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class PictureData:
-    """Pictures as uint8 (count, 64, 64, 3), and their words in the same order."""
+    """Pictures on white as uint8 (count, size, size, 3), their words in the same order, and how
+    opaque each pixel is, uint8 (count, size, size)."""
 
     pixels: Pixels
     pictures: list[Picture]
+    alpha: Pixels
 
 
 def words_of(text: str) -> str:
@@ -198,13 +208,21 @@ def words_of(text: str) -> str:
     return " ".join(re.findall(r"[a-z0-9]+", text))
 
 
-def on_white(png: bytes, size: int = SIZE) -> Pixels:
-    """A PNG composited on white, as (size, size, 3)."""
+def rendered(png: bytes, size: int = SIZE) -> tuple[Pixels, Pixels]:
+    """A PNG composited on white, (size, size, 3), and how opaque it is, (size, size)."""
     with Image.open(io.BytesIO(png)) as source:
         picture = source.convert("RGBA")
     ground = Image.new("RGBA", picture.size, (255, 255, 255, 255))
     ground.alpha_composite(picture)
-    return np.asarray(ground.convert("RGB").resize((size, size), Image.Resampling.LANCZOS))
+    layers = (ground.convert("RGB"), picture.getchannel("A"))
+    small = [np.asarray(x.resize((size, size), Image.Resampling.LANCZOS)) for x in layers]
+    return small[0], small[1]
+
+
+def smaller(pixels: Pixels, size: int = SIZE) -> Pixels:
+    """Pictures (count, h, w, 3) as the autoencoder learns them, (count, size, size, 3)."""
+    shrunk = [Image.fromarray(p).resize((size, size), Image.Resampling.LANCZOS) for p in pixels]
+    return np.stack([np.asarray(p) for p in shrunk])
 
 
 def _hsv(pixels: Pixels) -> npt.NDArray[np.float32]:
@@ -222,7 +240,7 @@ def main_colour(pixels: Pixels) -> tuple[str, float] | None:
     hue, saturation, value = hsv[..., 0] * (360 / 255), hsv[..., 1], hsv[..., 2]
     ground = (saturation < 12) & (value > 243)
     coloured = (saturation > 70) & (value > 60) & ~ground
-    if coloured.sum() < 0.45 * max(1, (~ground).sum()) or coloured.sum() < 250:
+    if coloured.sum() < 0.45 * max(1, (~ground).sum()) or coloured.mean() < LEAST_COLOURED:
         return None
     histogram, edges = np.histogram(hue[coloured], bins=36, range=(0, 360))
     smooth = histogram + np.roll(histogram, 1) + np.roll(histogram, -1)
@@ -272,33 +290,27 @@ def without_colours(caption: str) -> str:
 
 
 def read_set(
-    data: Path, source: PictureSet, names: Collection[str] = THINGS
-) -> tuple[list[Pixels], list[Picture]]:
-    """The pictures of one set that bear one of the names (lower case)."""
+    data: Path, source: PictureSet, names: Collection[str] = THINGS, size: int = SIZE
+) -> list[tuple[Pixels, Pixels, Picture]]:
+    """The pictures of one set that bear one of the names (lower case): colours as
+    (size, size, 3), opacity as (size, size), words."""
     archive = data / "images" / f"{source.archive}.zip"
     rows = [
         row
         for row in zip_jsonl(archive, "captions.jsonl")
         if row["style"] == source.style and row["caption"].lower() in names
     ]
-    pixels, pictures = [], []
+    read = []
     for row, (_, png) in zip(rows, zip_members(archive, [r["file"] for r in rows]), strict=True):
-        image = on_white(png)
+        image, alpha = rendered(png, size)
         found = main_colour(image)
         keywords = dict.fromkeys(words_of(str(k).replace("_", " ")) for k in row["keywords"])
         synonym = SYNONYMS.get(row["caption"].lower())
         called = ((synonym,) * 3 if synonym else ()) + tuple(k for k in keywords if k)
-        pixels.append(image)
-        pictures.append(
-            Picture(
-                words_of(row["caption"]),
-                called,
-                source.word,
-                found[0] if found else "",
-                source.weight,
-            )
-        )
-    return pixels, pictures
+        colour = found[0] if found else ""
+        words = Picture(words_of(row["caption"]), called, source.word, colour, source.weight)
+        read.append((image, alpha, words))
+    return read
 
 
 def load(
@@ -308,32 +320,58 @@ def load(
     names: Collection[str] = THINGS,
     shifts: int = 2,
     seed: int = 0,
+    size: int = SIZE,
 ) -> PictureData:
     """All sets, then up to ``shifts`` recoloured copies of each picture in which one colour
-    prevails."""
-    pixels: list[Pixels] = []
-    pictures: list[Picture] = []
-    for source in sets:
-        more_pixels, more = read_set(data, source, names)
-        pixels += more_pixels
-        pictures += more
+    prevails; ``size`` pixels a side."""
+    read = [row for source in sets for row in read_set(data, source, names, size)]
     chance = np.random.default_rng(seed)
-    for image, picture in list(zip(pixels, pictures, strict=True)):
+    for image, alpha, picture in list(read):
         found = main_colour(image)
         named = {w for text in (picture.caption, *picture.keywords) for w in text.split()}
         if found is None or named & PEOPLE:
             continue
         others = [c for c in HUES if c != found[0]]
         for colour in chance.permutation(others)[:shifts]:
-            pixels.append(recolour(image, found[1], str(colour)))
-            pictures.append(
-                Picture(
-                    without_colours(picture.caption) or picture.caption,
-                    tuple(k for k in picture.keywords if k in SYNONYMS.values()),
-                    picture.style, str(colour), picture.weight, shifted=True,
-                )
+            words = Picture(
+                without_colours(picture.caption) or picture.caption,
+                tuple(k for k in picture.keywords if k in SYNONYMS.values()),
+                picture.style, str(colour), picture.weight, shifted=True,
             )  # fmt: skip
-    return PictureData(np.stack(pixels), pictures)
+            read.append((recolour(image, found[1], str(colour)), alpha, words))
+    pixels, opaque, pictures = zip(*read, strict=True)
+    return PictureData(np.stack(pixels), list(pictures), np.stack(opaque))
+
+
+def load_sharp(
+    data: Path, *, sets: Sequence[PictureSet] = SETS, names: Collection[str] = THINGS
+) -> PictureData:
+    """What the full size is learned from: the sets that are published at it, and one recoloured
+    copy each."""
+    fine = [source for source in sets if source.side >= SHARP]
+    return load(data, sets=fine, names=names, shifts=1, size=SHARP)
+
+
+def load_others(
+    data: Path,
+    *,
+    sets: Sequence[PictureSet] = SETS,
+    names: Collection[str] = THINGS,
+    count: int = 80,
+    size: int = SHARP,
+    seed: int = 0,
+) -> PictureData:
+    """Pictures that the training leaves out: of ``count`` names of the same sets, flags not
+    counted."""
+    captions = {
+        str(row["caption"]).lower()
+        for source in sets
+        for row in zip_jsonl(data / "images" / f"{source.archive}.zip", "captions.jsonl")
+        if row["style"] == source.style
+    }
+    others = sorted(c for c in captions - set(names) if not c.startswith("flag"))
+    chosen = np.random.default_rng(seed).permutation(others)[:count]
+    return load(data, sets=sets, names={str(c) for c in chosen}, shifts=0, size=size)
 
 
 def caption_for(picture: Picture, chance: np.random.Generator) -> str:

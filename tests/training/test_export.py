@@ -12,8 +12,10 @@ import yaml
 from jinja2 import Environment
 
 from studio.training import (
+    alpha,
     autoencoder,
     cards,
+    decoder,
     diffusion,
     export_image,
     export_language,
@@ -23,6 +25,7 @@ from studio.training import (
     pictures,
     stories,
 )
+from studio.training.loop import Budget
 from studio.training.sampling import Sampler, longest_copies
 
 from .test_picture_data import NAMES, OWN
@@ -102,8 +105,9 @@ def test_the_sketch_layout_draws_what_torch_would(picture_data: Path, tmp_path: 
     painter = autoencoder.build(
         autoencoder.AutoencoderConfig(channels=(8, 16), groups=4), 16
     ).eval()
+    finer = decoder.Decoder(painter, decoder.DecoderConfig(width=4)).eval()
     differences = export_image.export(
-        diffusion.build_models(config).eval(), painter, tmp_path,
+        diffusion.build_models(config).eval(), painter, finer, tmp_path,
         size=16, length=24, scaling_factor=0.7,
     )  # fmt: skip
     assert max(differences.values()) < 0.05
@@ -114,18 +118,63 @@ def test_the_sketch_layout_draws_what_torch_would(picture_data: Path, tmp_path: 
         assert (tmp_path / part / "config.json").exists()
     unet = json.loads((tmp_path / "unet" / "config.json").read_text("utf-8"))
     assert unet["in_channels"] == unet["out_channels"] == 4
-    decoder = json.loads((tmp_path / "vae_decoder" / "config.json").read_text("utf-8"))
-    assert decoder["scaling_factor"] == 0.7
+    described = json.loads((tmp_path / "vae_decoder" / "config.json").read_text("utf-8"))
+    assert described["scaling_factor"] == 0.7
+    assert described["sample_size"] == 32
+    assert len(described["block_out_channels"]) == 3  # four pixels a latent
     sketcher = judging.Sketcher(tmp_path, tokenizer, steps=3)
     drawn = sketcher.draw(["red ball, flat", "blue plate, flat"], seed=3)
-    assert drawn.shape == (2, 16, 16, 3)
+    assert drawn.shape == (2, 32, 32, 3)
     assert np.array_equal(drawn, sketcher.draw(["red ball, flat", "blue plate, flat"], seed=3))
+    large = torch.rand(3, 3, 64, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
     moments = export_image.run_graph_session(tmp_path / "vae_encoder" / "model.onnx")(
-        {"sample": np.zeros((3, 3, 32, 16), dtype=np.float32)}
+        {"sample": large.numpy()}
     )[0]
     assert moments.shape == (3, 8, 16, 8)
+    with torch.no_grad():
+        small = torch.nn.functional.avg_pool2d(large, 2)
+        known = painter.encode(small).latent_dist.parameters.numpy()
+    assert np.abs(moments - known).max() < 0.05
     sheet = judging.contact_sheet(drawn, columns=3, scale=2)
-    assert sheet.shape == (32, 96, 3)
+    assert sheet.shape == (64, 192, 3)
+
+
+def test_the_cut_out_is_exported_for_every_size(tmp_path: Path) -> None:
+    config = alpha.AlphaConfig(channels=(4, 8, 8))
+    net = alpha.AlphaNet(config).eval()
+    assert export_image.export_alpha(net, tmp_path / "alpha", 16, config.channels) < 0.02
+    told = json.loads((tmp_path / "alpha" / "config.json").read_text("utf-8"))
+    assert told["block_out_channels"] == [4, 8, 8]
+    found = export_image.run_graph_session(tmp_path / "alpha" / "model.onnx")(
+        {"sample": np.ones((2, 3, 24, 20), dtype=np.float32)}
+    )[0]
+    assert found.shape == (2, 1, 24, 20)
+    assert found.min() >= 0
+    assert found.max() <= 1
+
+
+def test_the_last_stages_train_resume_and_tell_their_figures(
+    picture_data: Path, tmp_path: Path
+) -> None:
+    data = pictures.load_sharp(picture_data, sets=[OWN], names=NAMES)
+    vae = autoencoder.build(autoencoder.AutoencoderConfig(channels=(8, 8, 16), groups=4)).eval()
+    once = (Budget(steps=1), Budget(steps=1))
+    small = (
+        decoder.DecoderConfig(width=4, batch=1),
+        alpha.AlphaConfig(channels=(4, 8), batch=1),
+    )
+    finish = image.train_finish(data, vae, once, tmp_path, resume=False, configs=small)
+    assert [o.steps for o in finish.outcomes.values()] == [1, 1]
+    none = (Budget(), Budget())
+    again = image.train_finish(data, vae, none, tmp_path, resume=True, configs=small)
+    assert [o.steps for o in again.outcomes.values()] == [1, 1]
+    assert torch.equal(finish.decoder.model.leave.weight, again.decoder.model.leave.weight)
+    channels = again.alpha.config.channels
+    export_image.export_alpha(again.alpha.model, tmp_path / "alpha", pictures.SHARP, channels)
+    figures = again.figures(tmp_path)
+    assert figures["decoder on held-out things, psnr dB of enlarging"] > 0
+    assert 0 < figures["cut-out on held-out things, alpha error"] < 1
+    assert 0 <= figures["cut-out on held-out things, alpha IoU, decoded"] <= 1
 
 
 @pytest.mark.parametrize("shape", [(8, 4, 3, 3), (64, 32), (1, 40)])

@@ -3,6 +3,7 @@ words."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def test_the_named_things_are_read_and_recoloured(picture_data: Path) -> None:
 
 
 def test_the_ground_is_white_and_stays_so_when_the_colour_shifts() -> None:
-    red = pictures.on_white(disc((220, 20, 20)))
+    red = pictures.rendered(disc((220, 20, 20)))[0]
     assert tuple(red[0, 0]) == (255, 255, 255)
     found = pictures.main_colour(red)
     assert found is not None
@@ -40,7 +41,7 @@ def test_the_ground_is_white_and_stays_so_when_the_colour_shifts() -> None:
 
 
 def test_a_picture_without_a_main_colour_is_not_shifted() -> None:
-    grey = pictures.on_white(disc((120, 120, 120)))
+    grey = pictures.rendered(disc((120, 120, 120)))[0]
     assert pictures.main_colour(grey) is None
 
 
@@ -73,3 +74,29 @@ def test_recoloured_copies_have_a_fixed_share_of_the_draws(picture_data: Path) -
 
 def test_words_of_drops_signs() -> None:
     assert pictures.words_of("Woman’s hat: T-shirt!") == "womans hat t shirt"
+
+
+def test_full_size_has_the_same_pictures_and_their_opacity(picture_data: Path) -> None:
+    small = pictures.load(picture_data, sets=[OWN], names=NAMES, shifts=1)
+    large = pictures.load_sharp(picture_data, sets=[OWN], names=NAMES)
+    assert large.pictures == small.pictures
+    assert large.pixels.shape == (8, pictures.SHARP, pictures.SHARP, 3)
+    assert large.alpha.shape == (8, pictures.SHARP, pictures.SHARP)
+    shrunk = pictures.smaller(large.pixels[:4])
+    assert np.abs(shrunk.astype(int) - small.pixels[:4]).mean() < 2
+    middle, corner = large.alpha[:, 64, 64], large.alpha[:, 2, 2]
+    assert (middle == 255).all()
+    assert (corner == 0).all()
+
+
+def test_sets_that_are_published_smaller_do_not_teach_fine_edges(picture_data: Path) -> None:
+    coarse = dataclasses.replace(OWN, side=72, style="other")
+    data = pictures.load_sharp(picture_data, sets=[OWN, coarse], names=NAMES)
+    assert {p.style for p in data.pictures} == {"flat"}
+    assert len(data.pictures) == 8
+
+
+def test_what_the_training_leaves_out_can_be_read(picture_data: Path) -> None:
+    others = pictures.load_others(picture_data, sets=[OWN], names=NAMES - {"red ball"}, size=32)
+    assert [p.caption for p in others.pictures] == ["red ball"]  # and not the flag
+    assert others.pixels.shape == (1, 32, 32, 3)

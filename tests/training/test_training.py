@@ -12,7 +12,16 @@ import pytest
 import torch
 
 from studio.core.errors import StudioError
-from studio.training import autoencoder, cli, diffusion, language, making, stories
+from studio.training import (
+    alpha,
+    autoencoder,
+    cli,
+    decoder,
+    diffusion,
+    language,
+    making,
+    stories,
+)
 from studio.training.loop import Budget, Interrupted, Loop, Trainee
 
 STEPS = 6
@@ -50,6 +59,31 @@ def an_autoencoder() -> autoencoder.AutoencoderTrainee:
     return autoencoder.AutoencoderTrainee(config, pixels, pixels[:2])
 
 
+def a_decoder() -> decoder.DecoderTrainee:
+    chance = np.random.default_rng(0)
+    vae = autoencoder.build(autoencoder.AutoencoderConfig(channels=(8, 16), groups=4), 16).eval()
+    latents = chance.standard_normal((6, 4, 8, 8)).astype(np.float32)
+    pixels = np.full((6, 32, 32, 3), 230, dtype=np.uint8)
+    pixels[:, 9:23, 9:23] = 20
+    return decoder.DecoderTrainee(
+        decoder.DecoderConfig(width=4, batch=2, rate=1e-2, old_rate=3e-3),
+        vae,
+        (latents, latents[:2]),
+        (pixels, pixels[:2]),
+    )
+
+
+def an_alpha() -> alpha.AlphaTrainee:
+    """Dark squares on white, which are what is opaque."""
+    opaque = np.zeros((6, 32, 32), dtype=np.uint8)
+    for i, square in enumerate(opaque):
+        square[4 + i : 20 + i, 8:24] = 255
+    pixels = np.repeat((255 - opaque)[..., None], 3, axis=3)
+    parts = (pixels, pixels, opaque)
+    config = alpha.AlphaConfig(channels=(4, 8, 8), batch=4, moved=4, rate=2e-2)
+    return alpha.AlphaTrainee(config, parts, parts)
+
+
 def a_diffusion() -> diffusion.DiffusionTrainee:
     config = diffusion.DiffusionConfig(
         vocabulary=16, channels=(16, 32), groups=8, heads=2, text_width=32, text_layers=1,
@@ -76,7 +110,7 @@ def same(one: Any, two: Any) -> bool:
     return bool(one == two)
 
 
-@pytest.mark.parametrize("make", [a_language, an_autoencoder, a_diffusion])
+@pytest.mark.parametrize("make", [a_language, an_autoencoder, a_decoder, an_alpha, a_diffusion])
 def test_resuming_gives_what_an_uninterrupted_run_gives(make: Any, tmp_path: Path) -> None:
     whole: Trainee = make()
     Loop("x", Budget(steps=STEPS), None, output=io.StringIO()).run(whole)
@@ -97,6 +131,60 @@ def test_resuming_gives_what_an_uninterrupted_run_gives(make: Any, tmp_path: Pat
     assert outcome.steps == STEPS
     assert same(resumed.state(), whole.state())
     assert not same(stopped.state(), whole.state())
+
+
+def test_the_decoder_begins_as_the_old_one_enlarged_and_improves() -> None:
+    trainee = a_decoder()
+    latents = torch.from_numpy(trainee.held_latents)
+    with torch.no_grad():
+        small = trainee.vae.decode(latents).sample
+        begun = trainee.model(latents)
+    assert begun.shape == (2, 3, 32, 32)
+    # Every other step of an enlarged picture lies between its neighbours: means agree.
+    assert torch.allclose(begun.mean(dim=(2, 3)), small.mean(dim=(2, 3)), atol=0.02)
+    old = {k: v.clone() for k, v in trainee.vae.state_dict().items()}
+    before = trainee.loss(latents, autoencoder.as_input(trainee.held_out))
+    Loop("x", Budget(steps=50), None, output=io.StringIO()).run(trainee)
+    assert trainee.loss(latents, autoencoder.as_input(trainee.held_out)) < 0.8 * before
+    assert same(old, dict(trainee.vae.state_dict()))  # what it began from is still needed
+
+
+def test_likeness_tells_sharp_from_soft_and_restless() -> None:
+    wanted = torch.ones(1, 3, 32, 32)
+    wanted[..., 8:24, 8:24] = -1
+    soft = torch.nn.functional.avg_pool2d(wanted, 5, stride=1, padding=2, count_include_pad=False)
+    noise = 0.05 * torch.randn(wanted.shape, generator=torch.Generator().manual_seed(0))
+    same_, blurred, restless = (
+        decoder.likeness(p, wanted) for p in (wanted + 1e-6, soft, wanted + noise)
+    )
+    assert same_["similarity"] == pytest.approx(1, abs=1e-3)
+    assert same_["sharpness of edges"] == pytest.approx(1, abs=1e-3)
+    assert blurred["sharpness of edges"] < 0.5
+    assert blurred["unrest of plain parts"] < restless["unrest of plain parts"]
+    assert restless["sharpness of edges"] == pytest.approx(1, abs=0.05)
+
+
+def test_the_cut_out_learns_what_is_opaque() -> None:
+    trainee = an_alpha()
+    before = trainee.evaluate()["alpha error"]
+    Loop("x", Budget(steps=90), None, output=io.StringIO()).run(trainee)
+    after = trainee.evaluate()
+    assert after["alpha error"] < 0.5 * before
+    assert after["alpha IoU"] > 0.8
+    assert after["alpha IoU, decoded"] == after["alpha IoU"]  # it was given the same twice
+
+
+def test_spoiled_pictures_and_their_opacity_stay_together() -> None:
+    trainee = an_alpha()
+    for step in range(12):
+        seen, wanted = trainee.draw(step)
+        assert seen.shape == (4, 3, 32, 32)
+        assert wanted.shape == (4, 1, 32, 32)
+        inside, outside = (
+            seen.mean(dim=1, keepdim=True)[wanted > 0.5],
+            seen[(wanted < 0.5).expand_as(seen)],
+        )
+        assert inside.mean() < outside.mean() - 0.2
 
 
 def test_a_language_model_learns_to_count() -> None:

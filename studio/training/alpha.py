@@ -1,0 +1,213 @@
+"""The sketch model's cut-out: how opaque each pixel of a thing drawn on white is.
+
+A plain U-Net (Ronneberger and others 2015, https://arxiv.org/abs/1505.04597), small enough to cost
+next to nothing beside the drawing. It learns from the pictures' own alpha channels. What it sees
+is made worse on purpose (coded and decoded, blurred, noisy, paler), so that it also knows drawn
+things, whose edges are not as clean, and white parts within a thing from the white around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from studio.training.autoencoder import Pixels, as_input
+
+GROUPS = 4
+MULTIPLE = 16
+"""Height and width have to be multiples of this many pixels."""
+
+
+@dataclass(frozen=True)
+class AlphaConfig:
+    """Shape of the U-Net, the spoiling of what it sees, and its training."""
+
+    channels: tuple[int, ...] = (12, 24, 32, 48, 64)
+    batch: int = 8
+    rate: float = 3e-3
+    decoded: float = 0.5
+    """Part of the pictures that went through the autoencoder."""
+    paled: float = 0.25
+    """Part of the pictures that are made paler, down to a fifth of their strength."""
+    moved: int = 12
+    """Most pixels that a picture is moved by, each way."""
+    seed: int = 0
+
+
+class Twice(nn.Sequential):
+    """Two convolutions of 3x3 with normalization: a level of the U-Net."""
+
+    def __init__(self, entering: int, leaving: int) -> None:
+        layers: list[nn.Module] = []
+        for width in (entering, leaving):
+            layers += [
+                nn.Conv2d(width, leaving, 3, padding=1, bias=False),
+                nn.GroupNorm(GROUPS, leaving),
+                nn.SiLU(),
+            ]
+        super().__init__(*layers)
+
+
+class AlphaNet(nn.Module):
+    """Pictures (n, 3, h, w) in [-1, 1] to the logits of their opacity, (n, 1, h, w)."""
+
+    def __init__(self, config: AlphaConfig) -> None:
+        super().__init__()
+        torch.manual_seed(config.seed)
+        widths = config.channels
+        self.down = nn.ModuleList([Twice(a, b) for a, b in zip((3, *widths), widths, strict=False)])
+        self.up = nn.ModuleList(
+            [Twice(a + b, a) for a, b in zip(widths[-2::-1], widths[:0:-1], strict=True)]
+        )
+        self.leave = nn.Conv2d(widths[0], 1, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        seen: list[Tensor] = []
+        x = pictures
+        for level, stage in enumerate(self.down):
+            x = stage(functional.max_pool2d(x, 2) if level else x)
+            seen.append(x)
+        for stage, finer in zip(self.up, seen[-2::-1], strict=True):
+            x = stage(torch.cat([finer, functional.interpolate(x, scale_factor=2)], dim=1))
+        logits: Tensor = self.leave(x)
+        return logits
+
+
+def moved(pictures: Tensor, down: int, right: int, ground: float) -> Tensor:
+    """Pictures (n, c, h, w) moved by whole pixels; what comes in is `ground`."""
+    reach = max(abs(down), abs(right))
+    if not reach:
+        return pictures
+    wide = functional.pad(pictures, (reach,) * 4, value=ground)
+    height, width = pictures.shape[-2:]
+    top, left = reach - down, reach - right
+    return wide[..., top : top + height, left : left + width]
+
+
+def blurred(pictures: Tensor, amount: Tensor) -> Tensor:
+    """Pictures mixed with their mean over 3x3 pixels; `amount` (n, 1, 1, 1) from 0 to 1."""
+    wide = functional.pad(pictures, (1,) * 4, mode="replicate")
+    return torch.lerp(pictures, functional.avg_pool2d(wide, 3, stride=1), amount)
+
+
+class AlphaTrainee:
+    """Trains the U-Net on pictures on white and their alpha channels."""
+
+    def __init__(
+        self,
+        config: AlphaConfig,
+        train: tuple[Pixels, Pixels, Pixels],
+        held_out: tuple[Pixels, Pixels, Pixels],
+    ) -> None:
+        """Pictures (n, h, w, 3), the same decoded from their latents, and opacity (n, h, w)."""
+        self.config = config
+        self.pictures, self.decoded, self.alpha = train
+        self.held_out = held_out
+        self.model = AlphaNet(config)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=config.rate,
+            betas=(0.9, 0.98),
+            weight_decay=1e-2,
+            fused=True,
+        )
+        self.model.train()
+
+    def draw(self, step: int) -> tuple[Tensor, Tensor]:
+        """The batch of a step, spoiled, and the opacity in [0, 1]; it depends on seed and step
+        alone."""
+        config = self.config
+        chance = np.random.default_rng((config.seed, step))
+        count = config.batch
+        chosen = chance.integers(0, len(self.pictures), count)
+        decoded = chance.random(count) < config.decoded
+        source = np.where(decoded[:, None, None, None], self.decoded[chosen], self.pictures[chosen])
+        seen = as_input(source)
+        wanted = torch.from_numpy(self.alpha[chosen]).unsqueeze(1).float() / 255
+
+        def amounts(most: float, part: float = 1.0) -> Tensor:
+            drawn = (
+                chance.random((count, 1, 1, 1)) * most * (chance.random((count, 1, 1, 1)) < part)
+            )
+            return torch.from_numpy(drawn.astype(np.float32))
+
+        seen = 1 - (1 - seen) * (1 - amounts(0.8, config.paled))
+        seen = blurred(seen, amounts(1.0, 0.5))
+        noise = chance.standard_normal(tuple(seen.shape), dtype=np.float32)
+        seen = seen + amounts(0.06, 0.5) * torch.from_numpy(noise)
+        # Drawn grounds are white but for slow stains.
+        stains = chance.standard_normal((count, 3, 4, 4), dtype=np.float32)
+        wide = functional.interpolate(
+            torch.from_numpy(stains), size=tuple(seen.shape[-2:]), mode="bilinear"
+        )
+        seen = seen + amounts(0.02) * wide
+        down, right = (int(n) for n in chance.integers(-config.moved, config.moved + 1, 2))
+        seen, wanted = moved(seen, down, right, 1.0), moved(wanted, down, right, 0.0)
+        if chance.random() < 0.5:
+            seen, wanted = seen.flip(-1), wanted.flip(-1)
+        return seen.clamp(-1, 1), wanted
+
+    def train_step(self, step: int, done: float) -> float:
+        """One optimizer step: cross entropy with soft targets, and L1."""
+        scale = min(1.0, (step + 1) / 50) * max(0.02, 1.0 - done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.rate * scale
+        seen, wanted = self.draw(step)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.model(seen)
+        logits = logits.float()
+        loss = functional.binary_cross_entropy_with_logits(logits, wanted)
+        loss = loss + (logits.sigmoid() - wanted).abs().mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def evaluate(self) -> dict[str, float]:
+        """`agreement` on held-out pictures, as they are and decoded."""
+        pictures, decoded, alpha = self.held_out
+        figures: dict[str, float] = {}
+        for name, seen in (("", pictures), (", decoded", decoded)):
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                parts = [
+                    self.model(as_input(seen[i : i + 32])).float().sigmoid()[:, 0].numpy()
+                    for i in range(0, len(seen), 32)
+                ]
+            found = agreement(np.concatenate(parts), alpha)
+            figures |= {f"{k}{name}": v for k, v in found.items()}
+        return figures
+
+    def state(self) -> dict[str, Any]:
+        """Weights, moments and configuration."""
+        return {
+            "config": asdict(self.config),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Put a saved state back; raises ValueError when it belongs to another configuration."""
+        if state["config"] != asdict(self.config):
+            raise ValueError("the checkpoint belongs to another configuration")
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def agreement(found: npt.NDArray[np.float32], wanted: Pixels) -> dict[str, float]:
+    """Mean absolute error of opacity found (n, h, w, 0 to 1) against the wanted one (0 to 255),
+    and the mean intersection over union of what is at least half opaque."""
+    true = wanted.astype(np.float32) / 255
+    one, two = found >= 0.5, true >= 0.5
+    both = (one & two).sum(axis=(1, 2))
+    either = np.maximum((one | two).sum(axis=(1, 2)), 1)
+    return {
+        "alpha error": float(np.abs(found - true).mean()),
+        "alpha IoU": float((both / either).mean()),
+    }
