@@ -144,12 +144,14 @@ def shrink(path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def run_graph_session(path: Path) -> Callable[[Arrays], list[npt.NDArray[Any]]]:
-    """A function that runs a graph on the processor and gives all its outputs."""
+def run_graph_session(path: Path, threads: int = 0) -> Callable[[Arrays], list[npt.NDArray[Any]]]:
+    """A function that runs a graph on the processor, with so many threads (0 is all), and gives
+    all its outputs."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
     settings.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
     return lambda inputs: [np.asarray(value) for value in session.run(None, inputs)]
@@ -275,7 +277,7 @@ def export_vae(
 
 def export_alpha(model: torch.nn.Module, folder: Path, size: int, channels: Sequence[int]) -> float:
     """sample (batch, 3, h, w) in [-1, 1] -> alpha (batch, 1, h, w) in [0, 1]; each level of the
-    U-Net, whose ``channels`` are told, halves height and width."""
+    U-Net, whose ``channels`` are told, halves height and width, the first one as well."""
     import torch
 
     def call(sample: torch.Tensor) -> Any:
@@ -299,13 +301,13 @@ def export_alpha(model: torch.nn.Module, folder: Path, size: int, channels: Sequ
     )  # fmt: skip
 
 
-def write_pipeline_files(root: Path) -> None:
+def write_pipeline_files(root: Path, scheduler: Any = None) -> None:
     """model_index.json and the default scheduler: DPM-Solver++ (2M) with the schedule of the
-    training."""
+    training, or a given one of diffusers'."""
     import diffusers
     from diffusers import DPMSolverMultistepScheduler
 
-    scheduler = DPMSolverMultistepScheduler(**SCHEDULE)
+    scheduler = scheduler or DPMSolverMultistepScheduler(**SCHEDULE)
     scheduler.save_config(root / "scheduler")
     index = {
         "_class_name": "StableDiffusionPipeline",
@@ -314,7 +316,7 @@ def write_pipeline_files(root: Path) -> None:
         "image_encoder": [None, None],
         "requires_safety_checker": False,
         "safety_checker": [None, None],
-        "scheduler": ["diffusers", "DPMSolverMultistepScheduler"],
+        "scheduler": ["diffusers", type(scheduler).__name__],
         "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "CLIPTokenizer"],
         "unet": ["diffusers", "UNet2DConditionModel"],

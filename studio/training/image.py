@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SHIFTED_SHARE = 0.18
 """Part of the draws that are recoloured copies."""
 HELD_OUT_EVERY = 50
+MOST_OFF = 0.4
+"""Most noise on latents that stand for drawn ones, in their standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -169,10 +171,13 @@ def small_side(vae: AutoencoderKL) -> int:
 def decoded_pictures(
     trainee: decoder.DecoderTrainee, vae: AutoencoderKL, pixels: pictures.Pixels
 ) -> pictures.Pixels:
-    """Pictures of full size as they come out of the decoder, from latents somewhat off."""
+    """Pictures of full size as they come out of the decoder, from latents more or less off, as
+    drawn ones are."""
     latents = autoencoder.encode_all(vae, pictures.smaller(pixels, small_side(vae)))
-    noise = np.random.default_rng(0).standard_normal(latents.shape, dtype=np.float32)
-    amount = 0.5 * trainee.config.noise * trainee.deviation
+    chance = np.random.default_rng(0)
+    noise = chance.standard_normal(latents.shape, dtype=np.float32)
+    amount = chance.random((len(latents), 1, 1, 1), dtype=np.float32)
+    amount *= MOST_OFF * trainee.deviation
     drawn = trainee.decode(latents + amount * noise)
     return np.asarray(((drawn + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
 

@@ -174,6 +174,19 @@ def test_the_cut_out_learns_what_is_opaque() -> None:
     assert after["alpha IoU, decoded"] == after["alpha IoU"]  # it was given the same twice
 
 
+def test_white_within_has_no_way_out_unless_there_is_a_gap() -> None:
+    picture = torch.ones(1, 3, 48, 48)
+    picture[..., 10:38, 10:38] = -1
+    picture[..., 12:36, 12:36] = 1  # a frame two pixels wide
+    reached, enclosed = alpha.surrounded(picture)[0]
+    assert (reached[0, 0], enclosed[0, 0]) == (1, 0)
+    assert (reached[12, 12], enclosed[12, 12]) == (0, 1)
+    assert (reached[12, 5], enclosed[12, 5]) == (0, 0)  # the frame itself is no white
+    picture[..., 20:26, 10:12] = 1
+    reached, enclosed = alpha.surrounded(picture)[0]
+    assert (reached[12, 12], enclosed[12, 12]) == (1, 0)
+
+
 def test_spoiled_pictures_and_their_opacity_stay_together() -> None:
     trainee = an_alpha()
     for step in range(12):

@@ -188,7 +188,7 @@ def open_cutter(
         levels = _configured(
             layout, sticker.PART, lambda: len(layout.config(sticker.PART)["block_out_channels"])
         )
-        return _graph(job, bench, layout, sticker.PART, model.brake), 2 ** (levels - 1)
+        return _graph(job, bench, layout, sticker.PART, model.brake), 2**levels
 
     graph, multiple = _laid(model, sticker.PART, layout.folder, build)
     return lambda pixels: sticker.cut(pixels, graph, multiple)
