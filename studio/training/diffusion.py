@@ -8,6 +8,7 @@ backgrounds are not quite white.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -174,6 +175,14 @@ def denoise(
         torch.cat([sample, painted], dim=1), time, encoder_hidden_states=context, return_dict=False
     )[0]
     return predicted
+
+
+def set_steps(scheduler: Any, steps: int) -> None:
+    """Tell one of diffusers' schedulers how many steps there will be."""
+    with warnings.catch_warnings():
+        # diffusers hands tensors to numpy in a way that numpy 2 announces to end.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        scheduler.set_timesteps(steps)
 
 
 class DiffusionTrainee:

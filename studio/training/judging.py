@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import re
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from studio.core import abc, score
 from studio.training import music, stories
+from studio.training.diffusion import set_steps
 from studio.training.export_image import run_graph_session
 from studio.training.pictures import PictureData, Pixels
 from studio.training.sampling import Sampler, longest_copies
@@ -109,19 +110,20 @@ class Draws(Protocol):
 
 @dataclass
 class Sketcher:
-    """Draws pictures from the exported graphs: DPM-Solver++ (2M), classifier-free guidance."""
+    """Draws pictures from the exported graphs with the folder's own scheduler, above a guidance of
+    1 with a second run that has no words; 0 threads are all."""
 
     folder: Path
     tokenizer: CLIPTokenizer
     steps: int = 20
     guidance: float = 4.0
+    threads: int = 0
 
     def __post_init__(self) -> None:
-        import json
-
-        self._text = run_graph_session(self.folder / "text_encoder" / "model.onnx")
-        self._unet = run_graph_session(self.folder / "unet" / "model.onnx")
-        self._decoder = run_graph_session(self.folder / "vae_decoder" / "model.onnx")
+        self._text, self._unet, self._decoder = (
+            run_graph_session(self.folder / part / "model.onnx", self.threads)
+            for part in ("text_encoder", "unet", "vae_decoder")
+        )
         config = json.loads((self.folder / "vae_decoder" / "config.json").read_text("utf-8"))
         unet = json.loads((self.folder / "unet" / "config.json").read_text("utf-8"))
         self._factor = float(config["scaling_factor"])
@@ -133,27 +135,32 @@ class Sketcher:
 
     def draw(self, prompts: list[str], seed: int = 0) -> Pixels:
         """One picture for each prompt, uint8 (n, h, w, 3)."""
+        import diffusers
         import torch
-        from diffusers import DPMSolverMultistepScheduler
 
-        context = np.concatenate([self._context(prompts), self._context([""] * len(prompts))])
-        scheduler: Any = DPMSolverMultistepScheduler.from_pretrained(self.folder / "scheduler")
-        with warnings.catch_warnings():
-            # diffusers hands tensors to numpy in a way that numpy 2 announces to end.
-            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-            scheduler.set_timesteps(self.steps)
+        copies = 2 if self.guidance > 1 else 1
+        context = self._context(prompts)
+        if copies == 2:
+            context = np.concatenate([context, self._context([""] * len(prompts))])
+        config = json.loads(
+            (self.folder / "scheduler" / "scheduler_config.json").read_text("utf-8")
+        )
+        scheduler: Any = getattr(diffusers, config["_class_name"]).from_config(config)
+        set_steps(scheduler, self.steps)
         generator = torch.Generator().manual_seed(seed)
         latents = torch.randn((len(prompts), *self._shape), generator=generator)
         latents = latents * scheduler.init_noise_sigma
         for time in scheduler.timesteps:
             feed = {
-                "sample": np.concatenate([latents.numpy()] * 2),
-                "timestep": np.full(2 * len(prompts), float(time), dtype=np.float32),
+                "sample": np.concatenate([latents.numpy()] * copies),
+                "timestep": np.full(copies * len(prompts), float(time), dtype=np.float32),
                 "encoder_hidden_states": context,
             }
-            wanted, plain = np.split(np.asarray(self._unet(feed)[0]), 2)
-            guided = torch.from_numpy(plain + self.guidance * (wanted - plain))
-            latents = scheduler.step(guided, time, latents).prev_sample
+            predicted = np.asarray(self._unet(feed)[0])
+            if copies == 2:
+                wanted, plain = np.split(predicted, 2)
+                predicted = plain + self.guidance * (wanted - plain)
+            latents = scheduler.step(torch.from_numpy(predicted), time, latents).prev_sample
         pictures = self._decoder({"latent_sample": (latents / self._factor).numpy()})[0]
         scaled = (np.clip(pictures, -1, 1) + 1) * 127.5
         return np.asarray(scaled.round().astype(np.uint8).transpose(0, 2, 3, 1))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FOLDERS = {
     "music": "triptych-tune",
     "image": "triptych-sketch",
+    "quick": "triptych-sketch-quick",
     "text": "triptych-story",
     "voice": "triptych-voice",
     "spelling": "triptych-spelling",
@@ -31,6 +32,7 @@ STORY_NOTE = (
 MINUTES = {
     "music": 18.0,
     "image": 120.0,
+    "quick": 40.0,
     "text": 140.0,
     "voice": 80.0,
     "spelling": 6.0,
@@ -235,6 +237,13 @@ def make_image(order: Order) -> dict[str, Any]:
     return report(folder, outcomes, figures)
 
 
+def make_quick(order: Order) -> dict[str, Any]:
+    """Train the sketch model's quick student, when there is a sketch model."""
+    from studio.training import quick
+
+    return quick.make(order)
+
+
 def make_voice(order: Order) -> dict[str, Any]:
     """Train and export the voice."""
     from studio.training import voice_making
@@ -268,6 +277,7 @@ def make_drums(order: Order) -> dict[str, Any]:
 MAKERS: dict[str, Callable[[Order], dict[str, Any]]] = {
     "music": make_music,
     "image": make_image,
+    "quick": make_quick,
     "text": make_text,
     "voice": make_voice,
     "spelling": make_spelling,
