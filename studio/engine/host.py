@@ -38,19 +38,30 @@ from studio.core.messages import (
 )
 from studio.core.paths import Paths
 from studio.core.recipe import Job
+from studio.core.speed import load, save
 from studio.engine.convert import registry as converters
+from studio.engine.device import CPU
 from studio.engine.gpus import free_memory
 from studio.engine.registry import Entry, Family, load_all
+from studio.engine.speed import measure
 from studio.engine.workbench import Workbench, gigabytes
 
 log = logging.getLogger(__name__)
+
+IDLE = 20.0
+"""Seconds without anything to do before the computer is measured."""
 
 
 class Host:
     """Runs the jobs of one lane and tells what happens over one pipe."""
 
-    def __init__(self, conn: Connection, families: Mapping[str, Family]) -> None:
+    def __init__(
+        self, conn: Connection, families: Mapping[str, Family], measures: Path | None = None
+    ) -> None:
+        """`measures` is the folder for what is measured of this computer when it has nothing to
+        do; None where another lane does that."""
         self._conn = conn
+        self._measures = measures
         self._families = families
         self._todo: queue.SimpleQueue[Job | Convert | Unload | Probe | None] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
@@ -60,7 +71,7 @@ class Host:
         """Work until the other end of the pipe is closed."""
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
         self._warm()
-        while (todo := self._todo.get()) is not None:
+        while (todo := self._next()) is not None:
             if isinstance(todo, Unload):
                 self._bench.clear()
             elif isinstance(todo, Probe):
@@ -71,6 +82,21 @@ class Host:
                 self._say(Report(todo.id, self._run(todo)))
                 self._cancelled.discard(todo.id)
             self._say(self._memory())
+
+    def _next(self) -> Job | Convert | Unload | Probe | None:
+        """What is to be done now. While nobody wants anything, the computer is measured once."""
+        while self._measures is not None and load(self._measures, CPU) is None:
+            with contextlib.suppress(queue.Empty):
+                return self._todo.get(timeout=IDLE)
+            try:
+                found = measure(lambda: not self._todo.empty())
+                if found is not None:
+                    save(self._measures, CPU, found)
+            except Exception:
+                log.info("the speed of this computer cannot be measured", exc_info=True)
+                break
+        self._measures = None
+        return self._todo.get()
 
     def _warm(self) -> None:
         for family in self._families.values():
@@ -194,6 +220,6 @@ def main(conn: Connection, lane: Kind, entries: Sequence[Entry]) -> None:
     tqdm.set_lock(threading.RLock())
 
     families, unavailable = load_all(entries, lane)
-    host = Host(conn, families)
+    host = Host(conn, families, Paths.default().cache if lane == "text" else None)
     host._say(Hello(lane, tuple(f.SPEC for f in families.values()), unavailable, report()))
     host.serve()

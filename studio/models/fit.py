@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from studio.core.family import Kind
+from studio.core.speed import Speed
 from studio.models.remote import Fit, FitLevel, Machine, Variant
 
 GB = 1 << 30
@@ -21,8 +23,8 @@ IN_EIGHT_FROM = 4 << 30
 """Bytes in single precision above which the engine keeps a language model in 8 bits."""
 FLUENT = 5.0
 """Tokens a second below which one waits for what one reads."""
-PATIENCE = 60.0
-"""Seconds for a picture beyond which one waits for it."""
+STEP = 2.5
+"""Seconds for a step of a picture beyond which one waits for it: it takes some 25 of them."""
 HEAVY_TEXT = 4_000_000_000
 """Bytes that are gone through for each token, from which on a processor writes less than fluently:
 docs/benchmarks.md measured some 20 GB a second on one core."""
@@ -35,20 +37,28 @@ _WEIGHT = {"int4": 0.5, "int8": 1.0, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0, "fp8
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 _MADE = {_CUDA: "NVIDIA cards", "DmlExecutionProvider": "DirectML"}
+BESIDE = 48_000_000
+"""What else a token takes (attention, norms, sampling), in bytes of weights that take as long; of
+a small model a quarter. Measured: 0.5B writes 66 tokens a second, and this says 68."""
+_PASSES = 2
+"""Runs of the denoiser for a step with guidance."""
 LEVELS: tuple[FitLevel, ...] = ("good", "slow", "tight", "no")
 """The best first."""
 _SMALL_GRAPH = 400 << 20
+_WRITING = frozenset({"text.chat", "text.causal"})
+"""Families whose models go through all their weights for each token."""
 
 
 def judge(what: Variant | int, kind: Kind | None, machine: Machine) -> Fit:
     """How a variant (or so many bytes of weights, as they are run) would go on this machine."""
     if isinstance(what, int):
-        return _judge(what, what, kind, machine, "")
+        return _judge(what, what, kind, machine)
     if what.providers and not set(what.providers) & set(machine.providers):
         made = _MADE.get(what.providers[0], what.providers[0].removesuffix("ExecutionProvider"))
         return Fit("no", f"It is made for {made}, and there is none of that here.")
     slow = what.layout == "diffusers" and not what.role
-    return _judge(on_processor(what), on_card(what), kind, machine, what.pipeline, drawing=slow)
+    pace = _pace(what, machine.speed) if machine.speed is not None else None
+    return _judge(on_processor(what), on_card(what), kind, machine, pace, drawing=slow)
 
 
 def best(variants: Iterable[Variant], machine: Machine) -> str:
@@ -87,11 +97,16 @@ def on_card(variant: Variant) -> int:
 
 
 def _judge(
-    size: int, card: int, kind: Kind | None, machine: Machine, pipeline: str, drawing: bool = False
+    size: int,
+    card: int,
+    kind: Kind | None,
+    machine: Machine,
+    pace: Fit | None = None,
+    drawing: bool = False,
 ) -> Fit:
     gpu = machine.gpu_memory > 0 and any(p != _CPU for p in machine.providers)
     if gpu and card * GPU_HEADROOM + RUNTIME <= machine.gpu_memory:
-        return _measured(card, kind, machine, pipeline, f"It fits into {_name(machine)}.")
+        return Fit("good", f"It fits into {_name(machine)}.")
     need = int(size * HEADROOM) + RUNTIME
     if need > machine.memory * FULL:
         return Fit(
@@ -105,31 +120,86 @@ def _judge(
         return Fit(
             "slow", f"It is too large for {_name(machine)}, and will be slow on the processor."
         )
-    told = _measured(size, kind, machine, pipeline, f"{takes}.")
-    if told.sentence != f"{takes}.":
-        return told
+    if pace is not None:
+        return Fit(pace.level, f"{takes}, and {pace.sentence}.")
     if drawing and size > HEAVY_DRAWING:
         return Fit("slow", f"{takes}, and will be slow here: there is no graphics card it can use.")
     if kind == "text" and size > HEAVY_TEXT:
         return Fit("slow", f"{takes}, and will write slowly here: there is no graphics card.")
-    return told
+    return Fit("good", f"{takes}.")
 
 
-def _measured(size: int, kind: Kind | None, machine: Machine, pipeline: str, said: str) -> Fit:
-    """What is said where it fits, with the speed where something made here tells it."""
-    if kind == "text" and machine.reading > 0 and size > 0:
-        rate = machine.reading / size
+def _pace(variant: Variant, speed: Speed) -> Fit | None:
+    """How quick it will be on the processor, as the end of a sentence; None where nobody knows."""
+    if variant.role:
+        return None
+    if not _WRITING.isdisjoint(variant.families):
+        rate = _tokens(variant, speed)
+        if rate <= 0:
+            return None
         number = f"{rate:.0f}" if rate >= 2 else f"{rate:.1f}"
         if rate < FLUENT:
-            return Fit("slow", f"It will be slow here: about {number} tokens a second.")
-        return Fit("good", f"{said.removesuffix('.')} and writes about {number} tokens a second.")
-    seconds = machine.drawing.get(pipeline, 0.0) if pipeline else 0.0
-    if seconds > 0:
-        took = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-        if seconds > PATIENCE:
-            return Fit("slow", f"It will be slow here: about {took} for a picture.")
-        return Fit("good", f"{said.removesuffix('.')} and draws a picture in about {took}.")
-    return Fit("good", said)
+            return Fit("slow", f"will be slow here: about {number} tokens a second")
+        return Fit("good", f"writes about {number} tokens a second here")
+    work = _work(variant)
+    if work is None or speed.computing <= 0:
+        return None
+    seconds = _PASSES * work.operations / speed.computing
+    number = f"{seconds:.0f}" if seconds >= 2 else f"{seconds:.1f}"
+    size = f"{work.side} × {work.side} with guidance"
+    took = f"about {number} seconds for each step of a picture of {size}"
+    return (
+        Fit("slow", f"will be slow here: {took}")
+        if seconds > STEP
+        else Fit("good", f"takes {took}")
+    )
+
+
+def _tokens(variant: Variant, speed: Speed) -> float:
+    """Tokens a second: all weights are gone through for each. 0 where that was not measured."""
+    size, precision = on_processor(variant), variant.precision
+    if variant.converter == "text.genai":
+        precision = "int4"
+    elif variant.layout == "transformers":
+        each = _WEIGHT.get(precision, 0.0)
+        precision = "fp32" if each and size > variant.size / each * 2 else "int8"
+    beside = min(BESIDE, size // 4)
+    return speed.reading.get(precision, 0.0) / (size + beside) if size > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one run of a published denoiser is, for one picture."""
+
+    pipeline: str
+    weights: tuple[float, float]
+    """The least and the most numbers in the denoiser of models that were trained on from it."""
+    whole: tuple[float, float]
+    """The same of the whole pipeline, with and without what is left out sometimes."""
+    operations: float
+    side: int
+    """Pixels."""
+
+
+WORKS = (
+    Work("StableDiffusionPipeline", (855e6, 870e6), (1.03e9, 1.40e9), 0.804e12, 512),
+    Work("StableDiffusionXLPipeline", (2.55e9, 2.58e9), (3.3e9, 3.6e9), 6.76e12, 1024),
+)
+"""Counted by torch.utils.flop_counter over the published configurations. Smaller siblings, as
+distilled ones, have other numbers of weights: of them nothing is said."""
+
+
+def _work(variant: Variant) -> Work | None:
+    each = _WEIGHT.get(variant.precision, 0.0)
+    if not each or variant.layout != "diffusers":
+        return None
+    held = [f for f in variant.files if "unet" in f.path.split("/")[:-1]]
+    numbers = sum(f.size for f in held or variant.files) / each
+    for work in WORKS:
+        least, most = work.weights if held else work.whole
+        if work.pipeline == variant.pipeline and least <= numbers <= most:
+            return work
+    return None
 
 
 def _level(variant: Variant) -> int:

@@ -21,6 +21,6 @@ def machine_of(report: DeviceReport | None) -> Machine:
         memory=memory,
         gpu="" if report.providers[:1] in ((), (_CPU,)) else report.name,
         gpu_memory=report.memory,
-        providers=report.providers,
+        providers=report.providers or (_CPU,),
         cores=cores,
     )

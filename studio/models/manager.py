@@ -16,6 +16,7 @@ from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
 from studio.core.paths import Paths, resources
 from studio.core.settings import Settings
+from studio.core.speed import load
 from studio.models import catalogue, keep
 from studio.models.catalogue import PINS, Entry
 from studio.models.headers import parse_json
@@ -380,8 +381,9 @@ class Manager:
 
     def _equipped(self) -> tuple[Machine, tuple[FamilySpec, ...]]:
         with self._lock:
-            machine, specs = self._machine, self._specs
-        return machine or machine_of(None), specs
+            machine, specs = self._machine or machine_of(None), self._specs
+        # It may have been measured since: the file is looked at whenever something is judged.
+        return replace(machine, speed=load(self.paths.cache, machine.providers[0])), specs
 
     def _named(self, download: Download) -> Download:
         if download.state == "done" and not download.model:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from studio.core.family import Kind
+from studio.core.speed import Speed
 
 FitLevel = Literal["good", "slow", "tight", "no"]
 DownloadState = Literal[
@@ -26,11 +27,8 @@ class Machine:
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     """Those whose trial run went well."""
     cores: int = 1
-    reading: float = 0.0
-    """Bytes of weights a second that a language model went through here while it wrote, as
-    measured (tokens a second times bytes of the model); 0 where nothing was measured yet."""
-    drawing: Mapping[str, float] = field(default_factory=dict)
-    """Seconds that a picture took here when one was last drawn, by diffusers' pipeline."""
+    speed: Speed | None = None
+    """What an engine has measured of the first provider here; None where nothing was."""
 
 
 @dataclass(frozen=True, slots=True)

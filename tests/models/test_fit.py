@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.core.family import Kind
+from studio.core.speed import Speed
 from studio.models import fit
 from studio.models.remote import Machine, RemoteFile, Variant
 
 GB = 1 << 30
 PLAIN = Machine(memory=16 * GB, cores=8)
+SPEED = Speed({"int4": 20.0 * GB, "int8": 24.0 * GB + (48 << 20), "fp32": 30.0 * GB}, 2e11)
 CARD = Machine(
     memory=32 * GB,
     gpu="NVIDIA RTX 4070",
@@ -40,26 +42,60 @@ def test_a_language_model_by_its_bytes(size: float, level: str) -> None:
 def test_numbers_are_said_only_where_something_was_measured() -> None:
     untold = fit.judge(variant(size=2), "text", PLAIN)
     assert "tokens" not in untold.sentence
-    quick = fit.judge(variant(size=2), "text", replace(PLAIN, reading=40.0 * GB))
+    quick = fit.judge(variant(size=2), "text", replace(PLAIN, speed=Speed({"int4": 41.0 * GB})))
     assert quick.level == "good"
     assert "about 20 tokens a second" in quick.sentence
-    slow = fit.judge(variant(size=2), "text", replace(PLAIN, reading=3.0 * GB))
+    slow = fit.judge(variant(size=2), "text", replace(PLAIN, speed=Speed({"int4": 3.0 * GB})))
     assert slow.level == "slow"
     assert "about 1.5 tokens a second" in slow.sentence
+    other = fit.judge(variant(size=2), "text", replace(PLAIN, speed=Speed({"fp32": 3.0 * GB})))
+    assert other == untold
+    laid = fit.judge(variant(size=2, role="lora"), "text", replace(PLAIN, speed=SPEED))
+    assert "second" not in laid.sentence
+
+
+@pytest.mark.parametrize(
+    ("size", "said", "rate"),
+    [
+        (0.3, {"layout": "genai", "precision": "int4"}, 20.0 / 0.3447),
+        (1.0, {"layout": "transformers", "precision": "bf16", "converter": "text.genai"}, 62.8),
+        (1.0, {"layout": "transformers", "precision": "bf16"}, 14.67),
+        (6.0, {"layout": "transformers", "precision": "bf16"}, 8.2),
+        (1.0, {"layout": "transformers.js", "precision": "int8"}, 24.0),
+    ],
+)
+def test_a_model_is_as_quick_as_the_precision_that_it_runs_in(
+    size: float, said: dict[str, str], rate: float
+) -> None:
+    model = variant(size=size, families=("text.causal",), **said)
+    told = fit.judge(model, "text", replace(PLAIN, speed=SPEED)).sentence
+    number = float(told.partition("about ")[2].partition("about ")[2].split()[0])
+    assert number == pytest.approx(rate, rel=0.1)
 
 
 def test_pictures_on_a_processor_are_slow_unless_they_were_seen_to_be_quick() -> None:
-    sd = variant(
-        size=4, layout="diffusers", precision="fp32", pipeline="StableDiffusionPipeline",
-        families=("image.diffusion",),
-    )  # fmt: skip
+    files = (
+        RemoteFile("unet/diffusion_pytorch_model.safetensors", 3_438_000_000, "a" * 64),
+        RemoteFile("vae/diffusion_pytorch_model.safetensors", 335_000_000, "b" * 64),
+    )
+    sd = replace(
+        variant(layout="diffusers", precision="fp32", families=("image.diffusion",)),
+        pipeline="StableDiffusionPipeline",
+        files=files,
+    )
     assert fit.judge(sd, "image", PLAIN).level == "slow"
-    drawn = replace(PLAIN, drawing={"StableDiffusionPipeline": 300.0})
-    assert "about 5 minutes for a picture" in fit.judge(sd, "image", drawn).sentence
-    quick = replace(PLAIN, drawing={"StableDiffusionPipeline": 9.0})
-    assert fit.judge(sd, "image", quick).level == "good"
-    other = replace(PLAIN, drawing={"FluxPipeline": 9.0})
-    assert fit.judge(sd, "image", other).level == "slow"
+    drawn = fit.judge(sd, "image", replace(PLAIN, speed=SPEED))
+    assert drawn.level == "slow"
+    assert "about 8 seconds for each step of a picture of 512 × 512" in drawn.sentence
+    quick = fit.judge(sd, "image", replace(PLAIN, speed=Speed({}, 2e12)))
+    assert quick.level == "good"
+    assert "about 0.8 seconds" in quick.sentence
+    distilled = replace(sd, files=(replace(files[0], size=1_300_000_000), files[1]))
+    assert "second" not in fit.judge(distilled, "image", replace(PLAIN, speed=SPEED)).sentence
+    other = replace(sd, pipeline="FluxPipeline")
+    assert fit.judge(other, "image", replace(PLAIN, speed=SPEED)) == fit.judge(
+        other, "image", PLAIN
+    )
 
 
 def test_a_graphics_card_counts_by_what_it_computes_in() -> None:
@@ -156,7 +192,7 @@ def test_any_size_on_any_machine_gets_a_sentence(
         memory=memory,
         gpu_memory=card,
         providers=("CUDAExecutionProvider", "CPUExecutionProvider") if card else PLAIN.providers,
-        reading=rate,
+        speed=Speed({"int4": rate, "fp32": rate}, rate),
     )
     files = (RemoteFile("m", size, "a" * 64),)
     for what in (size, replace(variant(precision=precision, layout=layout), files=files)):

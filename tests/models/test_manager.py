@@ -14,6 +14,7 @@ import pytest
 from studio.core.errors import StudioError
 from studio.core.paths import Paths
 from studio.core.settings import Settings
+from studio.core.speed import Speed, save
 from studio.engine.text.chat_spec import SPEC
 from studio.models import catalogue
 from studio.models.add import already
@@ -176,6 +177,13 @@ def test_a_model_of_the_catalogue_keeps_to_what_the_hub_told_first(
     chat(hub)
     (line,) = house.manager.recommended()
     assert (line.title, line.size, line.recommended) == ("A chat", None, True)
+    assert line.fit is not None
+    assert "tokens a second" not in line.fit.sentence
+    # An engine measures the computer meanwhile.
+    save(house.paths.cache, "CPUExecutionProvider", Speed({"fp32": 2e10}))
+    (line,) = house.manager.recommended()
+    assert line.fit is not None
+    assert "tokens a second here" in line.fit.sentence
     page = house.manager.page("a/chat")
     assert (page.found.title, page.found.words) == ("A chat", "It chats.")
     assert page.examples == ("Say something.",)
