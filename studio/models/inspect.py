@@ -144,6 +144,21 @@ def _whole(found: Look) -> None:
     missing = _missing(found)
     if missing:
         raise _WrongError(f"A part of it is missing: {missing[:100]}.")
+    if ".safetensors" in suffixes and ".onnx" not in suffixes and _quantized(found):
+        raise _WrongError(
+            "Its weights are quantized for another program.",
+            "Get the model with its original weights; Triptych makes them smaller itself.",
+        )
+
+
+def _quantized(found: Look) -> bool:
+    """Whether weights are packed as AWQ, GPTQ, bitsandbytes and others do: transformers and
+    diffusers write down in `config.json` how they have to be unpacked."""
+    return any(
+        "quantization_config" in config
+        for name, config in found.configs.items()
+        if PurePosixPath(name).name == "config.json"
+    )
 
 
 def known_layout(found: Look) -> bool:

@@ -338,12 +338,6 @@ def sort(name: str, seen: Look, facts: Mapping[str, str]) -> tuple[str, str, tup
         what = f"{facts.get('pipeline', '').removesuffix('Pipeline')} pipeline with {parts} parts"
         return what, f"{makes}.graphs" if seen.headers else "", ()
     if layout == "transformers":
-        if "quantization_config" in seen.config:
-            raise refused(
-                name,
-                "its weights are quantized for another program",
-                "Get the model with its original weights; Triptych makes them smaller itself.",
-            )
         if architecture in GENAI:
             return f"Language model ({model_type})", "text.genai", (_PRECISION,)
         converter = CONVERTED.get(model_type)

@@ -21,7 +21,7 @@ from studio.core.family import KINDS
 from studio.core.files import write_atomic
 from studio.models.installed import InstalledModel
 
-FORMAT = 1
+FORMAT = 2
 MAX_FILE = 64 << 20
 MAX_TEXT = 256 << 20
 FILE = "models.json.gz"

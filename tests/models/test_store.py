@@ -13,8 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
 from studio.models import Card, InstalledModel, Store, families, fits
+from studio.models.recognise import recognise
+from tests.models import makers
 
 WORDS = FamilySpec(
     id="text.chat", title="Words", kind="text", controls=(), needs=("genai_config.json",),
@@ -197,6 +200,25 @@ def test_a_pipeline_without_one_of_its_parts_is_told(own: Path) -> None:
     (model / "vae_decoder" / "model.onnx").unlink()
     (model / "vae_decoder").rmdir()
     assert "vae_decoder" in by_id(Store([own]))["sketches"].problem
+
+
+@pytest.mark.parametrize("layout", ["transformers", "diffusers"])
+def test_weights_that_another_program_has_packed_fit_nobody(own: Path, layout: str) -> None:
+    make = {
+        "transformers": lambda f: makers.transformers(f, "llama", "LlamaForCausalLM"),
+        "diffusers": lambda f: makers.diffusers(f, onnx_parts=False),
+    }[layout]
+    plain, packed = make(own / "plain"), make(own / "packed")
+    path = packed / ("unet" if layout == "diffusers" else "") / "config.json"
+    method = {"quant_method": "awq", "bits": 4}
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "quantization_config": method}))
+    found = {m.id: m for m in Store([own]).installed()}
+    assert not found[plain.name].problem
+    assert found[packed.name].problem == "Its weights are quantized for another program."
+    assert "original weights" in found[packed.name].hint
+    with pytest.raises(StudioError) as refused:
+        recognise(packed)
+    assert "its weights are quantized for another program" in refused.value.message
 
 
 def test_folders_that_are_no_models_are_told(own: Path) -> None:
