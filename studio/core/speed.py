@@ -43,9 +43,9 @@ def load(folder: Path, provider: str) -> Speed | None:
         speed = Speed({str(k): float(v) for k, v in told["reading"].items()}, told["computing"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    numbers = (*speed.reading.values(), speed.computing)
+    numbers = (speed.computing, *speed.reading.values())
     # A figure that cannot be (or a boolean, or a text) makes the whole file doubtful.
-    sane = all(type(n) is float and math.isfinite(n) and n > 0 for n in numbers)
+    sane = all(type(n) is float and math.isfinite(n) and n >= 0 for n in numbers)
     return speed if sane else None
 
 
