@@ -64,6 +64,7 @@ def compared(drawn: Pixels, held_out: Pixels, training: Pixels) -> Figures:
         edge = float(np.quantile(near[1], QUANTILE))
         figures |= {
             f"distance to the nearest training picture, {words}, median": float(np.median(near[0])),
+            f"distance to the nearest training picture, {words}, least": float(near[0].min()),
             f"the same of real pictures it never saw, {words}": float(np.median(near[1])),
             f"drawn nearer than {QUANTILE:.0%} of those are, {words}": float(
                 (near[0] < edge).mean()

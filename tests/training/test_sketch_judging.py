@@ -100,6 +100,7 @@ def test_copies_are_nearer_than_what_was_never_seen() -> None:
     for size in ("16x16", "64x64"):
         assert copied[f"drawn nearer than 5% of those are, {size}"] == 1.0
         assert copied[f"distance to the nearest training picture, {size}, median"] <= 3.0
+        assert honest[f"distance to the nearest training picture, {size}, least"] > 3.0
         assert honest[f"drawn nearer than 5% of those are, {size}"] < 0.5
 
 
