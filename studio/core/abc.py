@@ -358,14 +358,19 @@ def in_octave(body: tuple[Token, ...], octaves: int) -> tuple[Token, ...]:
     def move(match: re.Match[str]) -> str:
         place = LETTERS.index(match[2].upper()) + 7 * octaves
         place += 7 * (int(match[2].islower()) + match[3].count("'") - match[3].count(","))
-        return (match[1] or "") + _named(place)
+        return (match[1] or "") + note_name(place)
 
     return tuple(
         Token(t.kind, _PARTS.sub(move, t.text)) if t.kind in ("note", "chord") else t for t in body
     )
 
 
-def _named(place: int) -> str:
+def sign(alteration: int) -> str:
+    """How an accidental of -2 to 2 semitones is written."""
+    return _ACCIDENTAL_SIGNS[alteration]
+
+
+def note_name(place: int) -> str:
     """The note on a place of the staff, 0 for the C below the treble staff."""
     letter, register = LETTERS[place % 7], place // 7
     if register >= 1:
@@ -402,7 +407,7 @@ def transpose(tune: Tune, key: Key) -> Tune:
             if abs(alteration) > 2:
                 raise AbcError("a triple accidental")
             accidental = _ACCIDENTAL_SIGNS[alteration]
-        return accidental + _named(place)
+        return accidental + note_name(place)
 
     body = tuple(
         Token(t.kind, _PARTS.sub(move, t.text)) if t.kind in ("note", "chord") else t

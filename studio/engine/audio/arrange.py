@@ -17,7 +17,7 @@ from studio.engine.audio.mixer import Part
 from studio.engine.audio.performer import Clock, moved, octaves, play_chords, play_melody
 from studio.engine.audio.plan import Plan
 
-_CHORDS_LEVEL, _BASS_LEVEL, _DRUMS_LEVEL = -3.5, -2.0, -3.0
+_CHORDS_LEVEL, _BASS_LEVEL, _DRUMS_LEVEL = -3.5, -2.0, 0.0
 """dB against the tune."""
 
 

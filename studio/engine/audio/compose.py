@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from studio.core.abc import AbcError, Key, Token, Tune, in_octave, parse, transpose
 from studio.core.errors import StudioError
 from studio.core.score import bars, check, check_bars, compact, perform
+from studio.engine.audio.cadence import at_home
 from studio.engine.audio.plan import Plan
 from studio.engine.audio.shapes import formed, nearest
 from studio.engine.audio.taken import last_bars, opened
@@ -22,7 +23,7 @@ from studio.engine.audio.taken import last_bars, opened
 if TYPE_CHECKING:
     from studio.engine.genai import Loaded
 
-TRIES = 4
+TRIES = 6
 _REWRITES = 32
 """Bars written again within one try."""
 _HOPELESS = 2
@@ -274,6 +275,8 @@ def _judged(draft: _Draft, plan: Plan) -> tuple[float, Tune] | None:
             tune = shaped
         elif plan.start is None:
             tune = nearest(tune, plan.bars)
+        if draft.good:
+            tune = at_home(tune, alike=plan.start is None)
         found, played = check(tune), perform(tune)
     except AbcError:
         return None
@@ -299,12 +302,13 @@ def _judged(draft: _Draft, plan: Plan) -> tuple[float, Tune] | None:
 
 
 def _readable(draft: _Draft) -> Tune | None:
-    """The good bars of a draft; where there are too few, all plain notes and bar lines of it."""
+    """The good bars of a draft; where there are too few, all plain notes and bar lines of it behind
+    what was given."""
     text = draft.text(max(draft.given, draft.good[-1] if draft.good else 0))
     if len(draft.good) < _ENOUGH:
         most = max(draft.longest, draft.pieces, key=len)
-        plain = (piece for piece in most if _PLAIN.fullmatch(piece))
-        text = draft.header + "".join(plain).replace("::", ":|")
+        plain = "".join(p for p in most[draft.given :] if _PLAIN.fullmatch(p)).replace("::", ":|")
+        text = draft.text(draft.given) + plain
     try:
         tune = parse(text)
         bars(tune)

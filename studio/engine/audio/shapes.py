@@ -18,7 +18,7 @@ FORMS: dict[str, tuple[tuple[int, bool], ...]] = {
 
 
 def formed(tune: Tune, form: str) -> Tune | None:
-    """The tune's first two parts in a form of `FORMS`; None where there are not two.
+    """The tune's first two parts in a form of `FORMS`; None where there are not two different ones.
 
     A tune of one long part is taken as two halves. Raises AbcError for a tune whose bars cannot be
     read.
@@ -29,7 +29,7 @@ def formed(tune: Tune, form: str) -> Tune | None:
     if len(parts) == 1 and len(parts[0]) >= 8 and not any(b.ending for b in parts[0]):
         half = len(parts[0]) // 2
         parts = [parts[0][:half], parts[0][half:]]
-    if len(parts) < 2:
+    if len(parts) < 2 or _written(parts[0]) == _written(parts[1]):
         return None
     body: list[Token] = []
     for part, again in FORMS[form]:
@@ -37,6 +37,10 @@ def formed(tune: Tune, form: str) -> Tune | None:
             body[-1] = Token("bar", "||")  # a part ends there, not the tune
         body += _joined([parts[part]], again)
     return replace(tune, body=tuple(body))
+
+
+def _written(part: Sequence[Bar]) -> list[tuple[Token, ...]]:
+    return [bar.tokens for bar in part]
 
 
 def nearest(tune: Tune, wanted: int) -> Tune:

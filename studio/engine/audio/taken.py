@@ -15,6 +15,7 @@ from studio.core.abc import (
     AbcError,
     Key,
     Metre,
+    Tempo,
     Token,
     Tune,
     midi_pitch,
@@ -22,7 +23,7 @@ from studio.core.abc import (
     written_length,
 )
 from studio.core.errors import StudioError
-from studio.core.score import bars
+from studio.core.score import bars, check
 from studio.engine.audio.midi import DRUMS
 
 MAX_BYTES = 4 << 20
@@ -98,7 +99,9 @@ def opened(tune: Tune) -> Tune:
         last = body.pop()
         if last.text in (":|", "::"):
             return replace(tune, body=(*body, Token("bar", ":|")))
-    return replace(tune, body=(*body, Token("bar", "|")))
+    # What is missing of a last bar is the pickup of what comes.
+    short = bool(check(replace(tune, body=tuple(body))).rest)
+    return replace(tune, body=(*body, Token("bar", "||" if short else "|")))
 
 
 def last_bars(tune: Tune, count: int) -> tuple[tuple[Token, ...], Tune]:
@@ -150,12 +153,13 @@ def _from_midi(data: bytes) -> Tune:
     if file.ticks_per_beat <= 0:
         raise AbcError("its time cannot be read")
     voices = _voices(file)
-    metre, first, written = _signatures(file)
+    metre, first, written, tempo = _signatures(file)
     if not voices:
         raise AbcError("there are no notes in it")
     melody = _skyline(max(voices, key=_tunefulness))
     key = _key([note for voice in voices for note in voice], written)
-    return Tune(metre=metre, unit=_UNIT, key=key, body=tuple(_body(melody, metre, key, first)))
+    body = tuple(_body(melody, metre, key, first))
+    return Tune(metre=metre, unit=_UNIT, key=key, body=body, tempo=tempo)
 
 
 def _voices(file: object) -> list[list[_Sound]]:
@@ -187,30 +191,34 @@ def _voices(file: object) -> list[list[_Sound]]:
     return [sorted(v, key=lambda n: (n.onset, n.pitch)) for v in voices.values()]
 
 
-def _signatures(file: object) -> tuple[Metre, Fraction, str | None]:
+def _signatures(file: object) -> tuple[Metre, Fraction, str | None, Tempo | None]:
     """The first metre that lasts longer than a pickup, where its bars begin (quarter notes), and
-    the key that is written."""
+    the key and the first tempo that are written."""
     import mido
 
     assert isinstance(file, mido.MidiFile)
     metres: list[tuple[int, Metre]] = []
-    key = None
+    key, beat = None, 0
     for track in file.tracks:
         now = 0
         for message in track:
             now += message.time
-            if message.type == "time_signature" and message.denominator in (1, 2, 4, 8, 16):
+            fine = message.type == "time_signature" and message.denominator in (1, 2, 4, 8, 16)
+            if fine and message.numerator:
                 metres.append((now, Metre(message.numerator, message.denominator)))
             elif message.type == "key_signature" and key is None:
                 key = str(message.key)
+            elif message.type == "set_tempo" and not beat:
+                beat = message.tempo
     metres.sort(key=lambda m: m[0])
-    if not metres:
-        return Metre(4, 4), Fraction(0), key
+    start, metre = metres[0] if metres else (0, Metre(4, 4))
+    first = Fraction(0)
     if len(metres) > 1:
-        length = Fraction(metres[1][0] - metres[0][0], file.ticks_per_beat)
-        if length <= metres[0][1].quarters:
-            return metres[1][1], Fraction(metres[1][0], file.ticks_per_beat), key
-    return metres[0][1], Fraction(0), key
+        length = Fraction(metres[1][0] - start, file.ticks_per_beat)
+        if length <= metre.quarters:
+            first, metre = Fraction(metres[1][0], file.ticks_per_beat), metres[1][1]
+    tempo = Tempo(metre.beat, max(1, round(60e6 / beat / float(metre.beat)))) if beat else None
+    return metre, first, key, tempo
 
 
 def _tunefulness(voice: Sequence[_Sound]) -> tuple[bool, float]:

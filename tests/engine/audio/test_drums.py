@@ -64,6 +64,20 @@ def test_the_drummer_keeps_to_the_bars_and_repeats_with_the_seed(kind: str) -> N
     assert begun > 0.6 * len(full)
 
 
+@pytest.mark.parametrize("kind", [*TUNES, "waltz"])
+def test_the_drummer_is_heard_under_every_tune(kind: str) -> None:
+    text = "X:1\nR:waltz\nM:3/4\nL:1/8\nK:G\n" + "G2 B2 d2|g4 d2|e2 d2 B2|A6|" * 4
+    hits = drums.drum(perform(parse(TUNES.get(kind, text))), kind, 3)
+    assert 0.45 < sum(hit.velocity for hit in hits) / len(hits) < 0.75
+
+
+def test_metal_is_played_softer_than_skin() -> None:
+    kit = drums.Kit(drums.Drums())
+    loud = {name: np.abs(kit.touch(NOTES[name], 1.0, 1.0)).max() for name in DRUMS}
+    assert loud["kick"] == loud["snare"] == pytest.approx(0.35)
+    assert loud["ride"] < loud["hat"] < loud["snare"]
+
+
 def test_with_a_band_there_are_drums_on_their_own_channel_and_in_the_sound() -> None:
     tune = parse(KESH)
     plan = plan_for(KESH, "flute", "band")

@@ -27,6 +27,11 @@ OWN = (
     "X:1\nT:My own\nR:jig\nM:6/8\nL:1/8\nK:{key}\n"
     "F2A c2A | B2G G2B | A2F F2A | c3 B3 | F2A c2A | B2G GAB | c2e d2c | A3 A3 |]\n"
 )
+WITH_PICKUP = (
+    "X:1\nT:My own\nR:march\nM:4/4\nL:1/8\nK:D\n"
+    "A | d>efd A2FA | B>cde f2ef | g>fed c2ec | d2f2 d3A | d>efd A2FA | B>cde f2ef |"
+    "g>fed c2ec | d2f2 d3 |]\n"
+)
 SILENT = b"MThd\0\0\0\x06\0\0\0\x01\x01\xe0MTrk\0\0\0\x04\0\xff/\0"
 
 
@@ -84,6 +89,8 @@ def test_it_is_opened_at_its_end_and_cut_at_bars() -> None:
     assert (*before, *last.body) == own.body
     assert taken.last_bars(own, 100) == ((), own)
     assert taken.opened(parse(OWN.format(key="D").replace("|]", ":|"))).body[-1].text == ":|"
+    # The last bar leaves room for a pickup, and so has to end a part.
+    assert taken.opened(parse(WITH_PICKUP)).body[-1].text == "||"
 
 
 def go_on(tmp_path: Path, start: Path, bench: Workbench, **values: str) -> Output:
@@ -124,6 +131,24 @@ def test_a_midi_file_is_gone_on_from(tmp_path: Path, bench: Workbench) -> None:
     assert made.metre == Metre(6, 8)
     heard = [e.pitches[-1] for e in perform(made).events]
     assert heard[:6] == [e.pitches[-1] for e in perform(parse(GREENSLEEVES)).events][:6]
+
+
+@pytest.mark.parametrize("suffix", [".abc", ".mid"])
+def test_a_tune_with_a_pickup_and_dotted_notes_is_gone_on_from(
+    suffix: str, tmp_path: Path, bench: Workbench
+) -> None:
+    start = tmp_path / f"own{suffix}"
+    data = midi_of(WITH_PICKUP) if suffix == ".mid" else WITH_PICKUP.encode()
+    start.write_bytes(data)
+    output = go_on(tmp_path, start, bench, accompaniment="none")
+    own, made = parse(WITH_PICKUP), parse(output.files[2].read_text("utf-8"))
+    given = perform(own).events
+    assert perform(made).events[: len(given)] == given
+    assert len(bars(made)) >= len(bars(own)) + 4
+    assert not check(made).stumbles
+    assert output.summary["complete"]
+    if suffix == ".mid":
+        assert output.summary["tempo"] == 120, "the file says how fast it goes"
 
 
 @pytest.mark.parametrize(
@@ -175,3 +200,5 @@ def test_a_form_is_the_parts_in_its_order(form: str) -> None:
         assert abs(perform(made).bars - sum(single[part] for part in form)) <= 2
         assert check(made).stumbles <= check(own).stumbles
     assert shapes.formed(parse("X:1\nM:4/4\nL:1/8\nK:C\nC8|D8|E8|"), form) is None
+    twice = "X:1\nM:4/4\nL:1/8\nK:C\nC8|D8|E8|C8||C8|D8|E8|C8|]"
+    assert shapes.formed(parse(twice), form) is None, "twice the same is not two parts"

@@ -63,6 +63,7 @@ def test_it_ends_with_three_files_that_agree(steps: list[Step]) -> None:
     assert check(written).stumbles == 0
     assert summary["complete"]
     assert len(played.events) >= 8
+    assert played.events[-1].pitches[-1] % 12 == written.key.pitch_class, "it ends at home"
     midi = mido.MidiFile(str(notes))
     struck = [m for m in midi.tracks[1] if m.type == "note_on" and m.velocity]
     assert len(struck) == sum(len(e.pitches) for e in played.events)
