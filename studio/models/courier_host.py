@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 
 ACTIONS = frozenset(
     [
-        "search", "page", "catalogue", "recommended", "get", "pause", "resume", "cancel", "forget",
-        "downloads", "verify", "repair", "remove", "removed", "undo", "empty_trash", "move",
-        "keep_revision",
+        "search", "page", "catalogue", "recommended", "get", "pause", "resume", "put_first",
+        "cancel", "forget", "downloads", "verify", "repair", "remove", "removed", "undo",
+        "empty_trash", "move", "keep_revision",
         "updates", "sign_in", "sign_out", "signed_in", "who",
     ]
 )  # fmt: skip

@@ -152,6 +152,10 @@ class Manager:
         self.net.check()
         self.transfers.resume(id)
 
+    def put_first(self, id: str) -> None:
+        """Have a download go before all others."""
+        self.transfers.put_first(id)
+
     def cancel(self, id: str) -> None:
         """Give a download up; its bytes are removed."""
         self.transfers.cancel(id)
@@ -161,7 +165,7 @@ class Manager:
         self.transfers.forget(id)
 
     def downloads(self) -> tuple[Download, ...]:
-        """All downloads as they are, in the order in which they began."""
+        """All downloads as they are, in the order in which they go."""
         return tuple(self._named(d) for d in self.transfers.all())
 
     def resume_all(self) -> None:

@@ -163,6 +163,8 @@ class Download:
     """The id of the installed model, when it is done."""
     began: str = ""
     """ISO time; the order of the list."""
+    behind: bool = False
+    """Others go before it, as long as it goes on by itself."""
 
     @property
     def seconds_left(self) -> float | None:

@@ -168,6 +168,28 @@ def test_everything_by_keys(view: DownloadsView, link: StandIn, qtbot: QtBot) ->
     assert link.asked[-1] == ("cancel", ("lake/crane:int4",))
 
 
+def test_one_that_waits_is_put_first_by_mouse_and_by_keys(
+    view: DownloadsView, link: StandIn, qtbot: QtBot
+) -> None:
+    ibis = hubs.download("lake/ibis", state="waiting", speed=0.0, behind=True)
+    link.tell(HERON, ibis)
+    until(qtbot, lambda: view.list.rows.rowCount() == 2)
+    QTest.mouseClick(
+        view.list.viewport(), Qt.MouseButton.LeftButton,
+        pos=view.list.button_at("lake/ibis:int4", "put_first"),
+    )  # fmt: skip
+    button = find(view, QPushButton, "download-put_first")
+    until(qtbot, button.isVisible)
+    assert button.accessibleName() == "Download this first"
+    view.list.setFocus()
+    QTest.keyClick(view.list, KEY.Key_Up, Qt.KeyboardModifier.ControlModifier)
+    assert link.asked == [("put_first", ("lake/ibis:int4",))] * 2
+    link.tell(replace(ibis, behind=False), replace(HERON, behind=True))
+    until(qtbot, lambda: not button.isVisible())
+    QTest.keyClick(view.list, KEY.Key_Up, Qt.KeyboardModifier.ControlModifier)
+    assert len(link.asked) == 2  # it is the first already
+
+
 def test_all_of_them_at_once(view: DownloadsView, link: StandIn, qtbot: QtBot) -> None:
     show(qtbot, view, link)
     click(qtbot, find(view, QPushButton, "resume-all"))

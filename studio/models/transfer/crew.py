@@ -140,7 +140,7 @@ class Crew:
             self.orders[order.plan.id] = _order(entry)
             self.wake.notify_all()
         else:
-            self.start(Order(order.plan, began=order.began))
+            self.start(Order(order.plan, began=order.began, rank=order.rank))
 
     def halt(self, order: Order) -> None:
         """Its state has changed so that nothing more is to be done for it."""
@@ -148,6 +148,17 @@ class Crew:
             fetch.interrupt()
         self._remember(order)
         self.settle(order)
+        self.stir()
+
+    def put_first(self, order: Order) -> None:
+        """Have it go before all others: their connections are free for it at once."""
+        others = [o for o in self.orders.values() if o is not order]
+        order.rank = min((o.rank for o in others), default=0) - 1
+        self._remember(order)
+        if order.live and self.is_ours(order):
+            for other in others:
+                for fetch in other.active.values():
+                    fetch.interrupt()
         self.stir()
 
     def _fail(self, order: Order, error: StudioError) -> None:
@@ -199,11 +210,12 @@ class Crew:
         return max(1, self._connections())
 
     def _next(self) -> _Task | None:
-        """What to do next: the download with the fewest connections first, then the oldest."""
+        """What to do next: what a person wants first, then the download with the fewest
+        connections, then the oldest."""
         if self._working >= self._most():
             return None
         now = time.monotonic()
-        for order in sorted(self.orders.values(), key=lambda o: (len(o.active), o.began)):
+        for order in sorted(self.orders.values(), key=lambda o: (o.rank, len(o.active), o.began)):
             if order.busy or not self.is_ours(order):
                 continue
             if order.stage in ("look", "clean", "install") and not order.active:
@@ -385,6 +397,6 @@ class Crew:
 
 
 def _order(entry: Entry) -> Order:
-    order = Order(entry.plan, began=entry.began, state=entry.state)
+    order = Order(entry.plan, began=entry.began, rank=entry.rank, state=entry.state)
     order.message, order.hint = entry.message, entry.hint
     return order

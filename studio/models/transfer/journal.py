@@ -29,6 +29,8 @@ class Entry:
     began: str
     message: str = ""
     hint: str = ""
+    rank: int = 0
+    """The smallest goes first; those of one rank go on together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Journal:
             "began": entry.began,
             "message": entry.message,
             "hint": entry.hint,
+            "rank": entry.rank,
         }
         write_atomic(self._path(entry.plan.id, "json"), json.dumps(said).encode("ascii"))
 
@@ -135,10 +138,14 @@ def parse(data: bytes) -> Entry:
     if not all(isinstance(word, str) for word in words):
         raise ValueError("no entry")
     began, message, hint = cast(list[str], words)
+    rank = said.get("rank", 0)  # downloads of earlier versions have none
+    if type(rank) is not int:
+        raise ValueError("no entry")
     return Entry(
         plan=TransferPlan.from_dict(plan),
         state=cast(DownloadState, state),
         began=began,
         message=message,
         hint=hint,
+        rank=rank,
     )

@@ -27,6 +27,8 @@ class Order:
 
     plan: TransferPlan
     began: str
+    rank: int = 0
+    """As `Entry.rank`."""
     state: DownloadState = "waiting"
     stage: Stage = "rest"
     message: str = ""
@@ -60,6 +62,11 @@ class Order:
         self._whole = self._files_done = 0
 
     @property
+    def place(self) -> tuple[int, str]:
+        """Its place in the list."""
+        return self.rank, self.began
+
+    @property
     def live(self) -> bool:
         return self.state in LIVE
 
@@ -88,7 +95,12 @@ class Order:
     def entry(self) -> Entry:
         state: DownloadState = "waiting" if self.live else self.state
         return Entry(
-            plan=self.plan, state=state, began=self.began, message=self.message, hint=self.hint
+            plan=self.plan,
+            state=state,
+            began=self.began,
+            message=self.message,
+            hint=self.hint,
+            rank=self.rank,
         )
 
     def fail(self, error: StudioError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,6 +78,11 @@ class Transfers:
             if order.state != "done" and not (order.live and self._crew.is_ours(order)):
                 self._crew.again(order)
 
+    def put_first(self, id: str) -> None:
+        """Bring it before all others that go on, in later runs of the program as well."""
+        with self._crew.lock:
+            self._crew.put_first(self._find(id))
+
     def resume_all(self) -> None:
         """Go on with all that ran when the program ended, but what another program is at."""
         with self._crew.lock:
@@ -109,11 +115,12 @@ class Transfers:
             self._crew.stir()
 
     def all(self) -> tuple[Download, ...]:
-        """Every download that is remembered, the oldest first."""
+        """Every download that is remembered, in the order in which they go: the oldest first, but
+        for those that were put first."""
         with self._crew.lock:
-            return tuple(
-                o.told() for o in sorted(self._crew.orders.values(), key=lambda o: o.began)
-            )
+            ordered = sorted(self._crew.orders.values(), key=lambda o: o.place)
+            going = [o for o in ordered if o.live]
+            return tuple(replace(o.told(), behind=o in going[1:]) for o in ordered)
 
     def plan(self, id: str) -> TransferPlan:
         """What is downloaded. Raises StudioError where there is no such download."""

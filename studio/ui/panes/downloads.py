@@ -38,6 +38,7 @@ OVER = ("done", "cancelled")
 LOOKS = {
     "pause": "pause",
     "resume": "play",
+    "put_first": "arrow-up",
     "cancel": "x",
     "forget": "x",
     "use": "wand-sparkles",
@@ -169,7 +170,7 @@ class DownloadsView(QWidget):
         self.why.setObjectName("download-why")
         self.why.setProperty("role", "warning")
         flow = FlowLayout(spacing=theme.HAIR)
-        for deed in ("resume", "pause", "use", "cancel", "forget"):
+        for deed in ("resume", "pause", "use", "put_first", "cancel", "forget"):
             button = quiet(f"download-{deed}", LOOKS[deed], deed, partial(self._act, deed))
             self._buttons[deed] = button
             flow.addWidget(button)

@@ -51,14 +51,14 @@ ROW = 78
 MARGIN, BUTTON = 4, 32
 ICONS = {"text": "type", "image": "image", "audio": "audio-lines"}
 
-Deed = Literal["pause", "resume", "cancel", "forget", "use"]
+Deed = Literal["pause", "resume", "put_first", "cancel", "forget", "use"]
 
 
 def deeds(download: Download) -> tuple[Deed, ...]:
     """What can be done with a download."""
     match download.state:
         case "waiting" | "starting" | "running":
-            return ("pause", "cancel")
+            return ("put_first", "pause", "cancel") if download.behind else ("pause", "cancel")
         case "verifying":
             return ("cancel",)
         case "paused" | "failed":
@@ -167,6 +167,7 @@ class DownloadList(QListView):
         return {
             "pause": self.tr("Pause"),
             "resume": self.tr("Try again") if download.state == "failed" else self.tr("Resume"),
+            "put_first": self.tr("Download this first"),
             "cancel": self.tr("Cancel"),
             "forget": self.tr("Remove from this list"),
             "use": self.tr("Make something"),
@@ -176,7 +177,10 @@ class DownloadList(QListView):
         download = self.download()
         able = deeds(download) if download is not None else ()
         deed: str | None = None
+        up = event.modifiers() & Qt.KeyboardModifier.ControlModifier
         match event.key():
+            case Qt.Key.Key_Up if up:
+                deed = next((d for d in able if d == "put_first"), None)
             case Qt.Key.Key_Space | Qt.Key.Key_Return | Qt.Key.Key_Enter:
                 deed = next((d for d in able if d in ("pause", "resume", "use")), None)
             case Qt.Key.Key_Delete | Qt.Key.Key_Backspace:
@@ -331,6 +335,7 @@ class _RowDelegate(QStyledItemDelegate):
         name = {
             "pause": "pause",
             "resume": "rotate-ccw" if again else "play",
+            "put_first": "arrow-up",
             "cancel": "x",
             "forget": "x",
             "use": "wand-sparkles",

@@ -129,6 +129,36 @@ def test_cancel_leaves_no_folder_behind(hub: Hub, program: Program) -> None:
         program.transfers.plan(plan.id)
 
 
+def test_what_is_put_first_goes_first_also_after_a_restart(hub: Hub, tmp_path: Path) -> None:
+    repos = [
+        hub.add(f"owner/r{n}", {f"{m}.onnx": Noise(MB, n * 10 + m) for m in range(2)})
+        for n in range(3)
+    ]
+    hub.rate = 2 * MB
+    with Program(hub, tmp_path) as first:
+        first.connections = 1
+        for repo in repos:
+            first.transfers.add(plan_of(repo, first.cache))
+        first.until(repos[0].id, lambda d: d.done > 100_000)
+        assert [d.behind for d in first.transfers.all()] == [False, True, True]
+        first.transfers.put_first(repos[2].id)
+        first.until(repos[2].id, lambda d: d.done > 100_000)
+        assert [d.id for d in first.transfers.all()] == [repos[n].id for n in (2, 0, 1)]
+        assert [d.behind for d in first.transfers.all()] == [False, True, True]
+    with Program(hub, tmp_path) as second:
+        second.connections = 1
+        assert [d.id for d in second.transfers.all()] == [repos[n].id for n in (2, 0, 1)]
+        hub.rate = 6 * MB
+        second.transfers.resume_all()
+        for repo in repos:
+            assert second.ended(repo.id).state == "done"
+            second.assert_right(repo)
+        over = [d.id for d in second.told if d.state == "done"]
+    assert over[0] == repos[2].id
+    # What was cut off for it went on where it was.
+    assert [s.start for s in hub.log.bytes_of("owner/r0")].count(0) == 2
+
+
 @pytest.mark.parametrize("limit", [1, 3])
 def test_no_more_connections_than_allowed(hub: Hub, program: Program, limit: int) -> None:
     hub.latency = 0.02
