@@ -16,11 +16,11 @@ from studio.cli.adding import add_path
 from studio.cli.commands import House, model_words
 from studio.cli.errand import PausedError, lanes
 from studio.cli.progress import Bytes
-from studio.cli.words import size
 from studio.core.errors import StudioError
 from studio.core.family import KINDS
 from studio.core.licences import licence
 from studio.core.settings import SettingsFile
+from studio.core.sizes import size_words
 from studio.models.cache import repository_folder
 from studio.models.remote import Download, Found, ModelPage, Variant
 
@@ -195,7 +195,7 @@ def remove(args: argparse.Namespace) -> dict[str, Any]:
     """`models remove MODEL`: away, until it is undone or the trash is emptied."""
     with _manager() as manager:
         model = manager.installed(args.model)
-        if not args.yes and not _agreed(f"Remove “{model.id}” ({size(model.size)})?"):
+        if not args.yes and not _agreed(f"Remove “{model.id}” ({size_words(model.size)})?"):
             return {"removed": None, "undo": None, "bytes": 0}
         done = manager.remove(model.id)
     return {"removed": done.model, "undo": done.token, "bytes": done.size}

@@ -8,8 +8,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from studio.cli.words import size
 from studio.core.messages import News, Progress
+from studio.core.sizes import size_words
 from studio.models.remote import Download
 
 
@@ -99,5 +99,5 @@ class Bytes:
         percent = 100 * done // total if total else 0
         if percent >= self._percent + self.STEP:
             self._percent = percent - percent % self.STEP
-            sys.stderr.write(f"{self._percent} % of {size(total)}…\n")
+            sys.stderr.write(f"{self._percent} % of {size_words(total)}…\n")
             sys.stderr.flush()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.core.controls import AnyControl, Choice, Number, Text
+from studio.core.sizes import size_words
 
 
 def in_words(answer: Mapping[str, Any]) -> str:
@@ -73,7 +74,8 @@ def _page(page: Mapping[str, Any]) -> str:
     for variant in page["variants"]:
         mark = "*" if variant["id"] == page["best"] and not variant["problem"] else " "
         name = variant["id"] or "the model"
-        lines.append(f"{mark} {name}: {size(variant['bytes'])}, {variant['title'] or 'as it is'}")
+        size, title = size_words(variant["bytes"]), variant["title"] or "as it is"
+        lines.append(f"{mark} {name}: {size}, {title}")
         told = variant["problem"] or variant["fit_words"]
         lines += [f"    {told}"] if told else []
     if page["best"] or page["variants"]:
@@ -107,15 +109,8 @@ def _lines(value: Any, depth: int) -> list[str]:
 def _plain(key: str, value: object) -> str:
     big = isinstance(value, int) and not isinstance(value, bool) and value > 1 << 20
     if big and isinstance(value, int) and key != "seed":
-        return size(value)
+        return size_words(value)
     return str(value)
-
-
-def size(count: int) -> str:
-    """Bytes as a person reads them."""
-    if count >= 1 << 30:
-        return f"{count / 2**30:.1f} GiB"
-    return f"{count / 2**20:.0f} MiB" if count >= 1 << 20 else f"{count / 2**10:.0f} KiB"
 
 
 def describe(control: AnyControl) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any, TypeVar, cast
 
 from studio.core.errors import StudioError
+from studio.core.sizes import size_words
 from studio.engine.gpus import free_memory
 
 T = TypeVar("T")
@@ -101,7 +102,7 @@ class Workbench:
 
 def gigabytes(size: int) -> str:
     """Bytes as a person reads them."""
-    return f"{size / 2**30:.1f} GB" if size >= 1 << 29 else f"{size / 2**20:.0f} MB"
+    return size_words(size)
 
 
 def folder_stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:

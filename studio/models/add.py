@@ -22,6 +22,7 @@ from studio.core.controls import Value
 from studio.core.errors import StudioError
 from studio.core.files import cannot_read, cannot_write, sync_folder
 from studio.core.locks import FileLock
+from studio.core.sizes import size_words
 from studio.models.plan import Plan, Taken, fingerprint, model_id
 from studio.models.store import InstalledModel, Store, describe, nameable
 
@@ -234,7 +235,7 @@ def _bring(
     total = sum(size for _, size in rest)
     if total + SPARE > shutil.disk_usage(folder).free and total > SPARE:
         raise StudioError(
-            f"There is not enough room on the disk: {total / 2**30:.1f} GB have to be copied.",
+            f"There is not enough room on the disk: {size_words(total)} have to be copied.",
             "Make room, or choose a models folder on another disk in Settings.",
         )
     done = 0

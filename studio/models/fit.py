@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from studio.core.family import Kind
+from studio.core.sizes import size_words
 from studio.core.speed import Speed
 from studio.models.remote import Fit, FitLevel, Machine, Variant
 
-GB = 1 << 30
 RUNTIME = 300 << 20
 """Bytes that running anything takes beside the weights."""
 HEADROOM = 1.25
@@ -25,7 +25,7 @@ FLUENT = 5.0
 """Tokens a second below which one waits for what one reads."""
 STEP = 2.5
 """Seconds for a step of a picture beyond which one waits for it: it takes some 25 of them."""
-HEAVY_TEXT = 4_000_000_000
+HEAVY_TEXT = 4 << 30
 """Bytes that are gone through for each token, from which on a processor writes less than fluently:
 docs/benchmarks.md measured some 20 GB a second on one core."""
 HEAVY_DRAWING = 1 << 30
@@ -108,12 +108,10 @@ def _judge(
     if gpu and card * GPU_HEADROOM + RUNTIME <= machine.gpu_memory:
         return Fit("good", f"It fits into {_name(machine)}.")
     need = int(size * HEADROOM) + RUNTIME
+    needs, has = size_words(need), size_words(machine.memory)
     if need > machine.memory * FULL:
-        return Fit(
-            "no",
-            f"It needs about {_gb(need)} of memory, and this computer has {_gb(machine.memory)}.",
-        )
-    takes = f"It takes about {_gb(need)} of this computer's {_gb(machine.memory)} of memory"
+        return Fit("no", f"It needs about {needs} of memory, and this computer has {has}.")
+    takes = f"It takes about {needs} of this computer's {has} of memory"
     if need > machine.memory * EASY:
         return Fit("tight", f"{takes}; close other programs first.")
     if gpu:
@@ -239,9 +237,5 @@ def _precision(variant: Variant, *, gpu: bool) -> int:
 
 
 def _name(machine: Machine) -> str:
-    memory = _gb(machine.gpu_memory)
+    memory = size_words(machine.gpu_memory)
     return f"the {memory} of {machine.gpu}" if machine.gpu else f"the graphics card's {memory}"
-
-
-def _gb(size: int) -> str:
-    return f"{size / GB:.1f} GB" if size < 10 * GB else f"{size / GB:.0f} GB"

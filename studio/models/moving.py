@@ -19,6 +19,7 @@ from typing import Any
 
 from studio.core.errors import StudioError
 from studio.core.files import cannot_read, cannot_write, sync_folder, write_atomic
+from studio.core.sizes import size_words
 from studio.models import cache, trash
 from studio.models.add import SPARE
 from studio.models.aside import alone, is_below, locked, sweep
@@ -178,7 +179,7 @@ def _check_free(load: _Load, place: Path) -> None:
         return
     if needed + SPARE > shutil.disk_usage(place).free:
         raise StudioError(
-            f"There is not enough room in {place}: {needed / 1e9:.1f} GB have to be copied.",
+            f"There is not enough room in {place}: {size_words(needed)} have to be copied.",
             "Make room there, or choose another disk.",
         )
 

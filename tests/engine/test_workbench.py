@@ -70,7 +70,7 @@ def test_what_does_not_fit_is_refused_after_room_was_made() -> None:
     bench = Workbench(budget=8 << 30, free=lambda: free[0])
     bench.take("small", lambda: 1, 100 << 20)
 
-    with pytest.raises(StudioError, match=r"needs about 2\.3 GB of memory, and 0\.8 GB are free"):
+    with pytest.raises(StudioError, match=r"needs about 2\.3 GB of memory, and 768 MB are free"):
         bench.take("large", lambda: 2, 2 << 30)
     assert not bench.names, "what could be let go was"
     free[0] = 4 << 30

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from studio.core.errors import StudioError
 from studio.core.messages import Convert, Progress
+from studio.core.sizes import size_words
 from studio.engine import device
 from studio.engine.convert import genai_build
 from studio.engine.convert.genai_build import At, Broke, Built
@@ -117,8 +118,8 @@ def check(source: Path, precision: str, provider: str, folder: Path) -> None:
     free = shutil.disk_usage(folder if folder.is_dir() else folder.parent).free
     if free < needed:
         raise StudioError(
-            f"The disk is too full: about {needed / 1e9:.1f} GB are needed for “{name}”, and "
-            f"{free / 1e9:.1f} GB are free.",
+            f"The disk is too full: about {size_words(needed)} are needed for “{name}”, and "
+            f"{size_words(free)} are free.",
             "Make room, or choose another folder in Settings.",
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from studio.core.errors import StudioError
+from studio.core.sizes import size_words
 from studio.models.remote import RemoteFile
 from studio.models.transfer.fetch import Fetch
 from studio.models.transfer.journal import Checked, Journal
@@ -61,8 +62,8 @@ def check_room(order: Order, others: Iterable[Order], reserve: int) -> None:
             free -= missing(other)
     if need > max(free, 0):
         raise StudioError(
-            f"There is not enough room: {words(need)} have to be downloaded, and"
-            f" {words(max(free, 0))} are left for them on the disk of {order.plan.cache}.",
+            f"There is not enough room: {size_words(need)} have to be downloaded, and"
+            f" {size_words(free)} are left for them on the disk of {order.plan.cache}.",
             "Make room there, or choose another folder for models.",
         )
 
@@ -120,14 +121,6 @@ def clean(plan: TransferPlan, journal: Journal, wanted: set[str]) -> None:
                 layout.remove(file, whole=ours and file.blob not in linked)
     layout.tidy()
     journal.forget_checked(plan.id)
-
-
-def words(count: int) -> str:
-    """Bytes as a person says them."""
-    for size, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= size:
-            return f"{count / size:.1f} {name}"
-    return f"{count} bytes"
 
 
 def _seen(place: Path, *, fetched: bool) -> Checked:

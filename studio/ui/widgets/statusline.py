@@ -20,6 +20,7 @@ from studio.ui.engine import Engine, JobView
 from studio.ui.follower import left_words, phase_words
 from studio.ui.icons import icon
 from studio.ui.widgets.elided import ElidedLabel
+from studio.ui.widgets.itemwords import file_size
 
 HEIGHT = 32
 SNUG, SCANT = 640, 460
@@ -97,7 +98,7 @@ class StatusLine(QWidget):
             self.doing.setText(self._words(running, slowest))
             self.bar.setValue(round(1000 * sum(j.fraction for j in running) / len(running)))
         held = sum(m.resident for k in KINDS if (m := self._engine.memory(k)) is not None)
-        self.memory.setText(byte_words(held) if held else "")
+        self.memory.setText(file_size(held) if held else "")
         self.memory.setToolTip(self._memory_words())
         self.memory.setVisible(bool(held))
         words = self.tr("{n} waiting").format(n=waiting) if waiting else self.tr("Queue")
@@ -163,7 +164,7 @@ class StatusLine(QWidget):
             memory = self._engine.memory(kind)
             if memory is not None:
                 models = ", ".join(memory.models) or self.tr("no model loaded")
-                lines.append(f"{names[kind]}: {byte_words(memory.resident)} ({models})")
+                lines.append(f"{names[kind]}: {file_size(memory.resident)} ({models})")
         return "\n".join(lines)
 
     def _label(self, name: str) -> QLabel:
@@ -200,10 +201,3 @@ def device_detail(device: DeviceReport | None) -> str:
     if device is None:
         return ""
     return "\n".join(p for p in (device.name, device.detail, ", ".join(device.providers)) if p)
-
-
-def byte_words(count: int) -> str:
-    """Bytes as a person says them: 812 MB, 1.4 GB."""
-    if count < 1_000_000_000:
-        return f"{max(1, round(count / 1e6))} MB"
-    return f"{count / 1e9:.1f} GB"

@@ -41,8 +41,8 @@ def test_too_little_room_is_said_before_anything_is_fetched(
     free["free"] = 2 * MB
     failed = program.get(plan_of(repo, program.cache))
     assert failed.state == "failed"
-    assert "3.0 MB" in failed.message
-    assert "2.0 MB" in failed.message
+    assert "2.9 MB" in failed.message
+    assert "1.9 MB" in failed.message
     assert not hub.log.all()
     free["free"] = 4 * MB
     program.transfers.resume(failed.id)
