@@ -16,7 +16,7 @@ from bench import pages, report
 
 PARTS: tuple[str, ...] = (
     "text", "loop", "image", "diffusion", "load", "speech", "music", "library", "window", "smooth",
-    "download", "texts",
+    "download", "texts", "tunes",
 )  # fmt: skip
 
 
