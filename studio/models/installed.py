@@ -84,6 +84,8 @@ class InstalledModel:
     """Which of the repository's models it is; empty for the plain one."""
     older: tuple[str, ...] = ()
     """Other revisions of it that lie here whole, the newest first; `owner/name@revision`."""
+    kept: bool = False
+    """A person keeps to `revision`; else it is the newest that lies here whole."""
     shared: int = 0
     """Of `size`, the bytes that something else needs as well: they stay when it is removed."""
     last_used: str = ""

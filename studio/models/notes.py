@@ -63,7 +63,7 @@ class Notes:
     def kept_in(self, repo: str) -> dict[str, str]:
         """The models of a repository that a person wants to keep to a revision of."""
         with self._lock:
-            self._load()
+            self._load(again=True)  # another process writes it when the window asks for that
             kept = self._kept.items()
             return {m: revision for m, revision in kept if m.partition(":")[0] == repo}
 

@@ -40,7 +40,8 @@ def models_of(repository: Repository, kept: Mapping[str, str]) -> list[Installed
         seen = sorted(found[variant], key=lambda m: m.revision != kept.get(m.id))
         best = next((m for m in seen if not m.problem), seen[0])
         older = tuple(m.revision for m in seen if m is not best and not m.problem)
-        models.append(replace(best, older=older))
+        stays = bool(best.revision) and best.revision == kept.get(best.id)
+        models.append(replace(best, older=older, kept=stays))
     return models
 
 

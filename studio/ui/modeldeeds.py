@@ -123,6 +123,22 @@ class ModelDeeds(QObject):
 
         self._begin("move", model.title, model.id, place, self._busy(), then=moved)
 
+    def keep_revision(self, model: InstalledModel, revision: str) -> None:
+        """Keep to a revision of a model that is here, or to the newest again (empty)."""
+
+        def kept(_: object) -> None:
+            self.changed.emit()
+            words = (
+                self.tr("“{title}” stays at version {revision}.")
+                if revision
+                else self.tr("The newest version of “{title}” is used again.")
+            )
+            told = words.format(title=model.title, revision=revision[:7])
+            self._studio.notices.show(told, kind="info")
+
+        asked = ("keep_revision", model.id, revision)
+        self._studio.hub.ask(*asked, then=kept, failed=self._studio.notices.error)
+
     def verify(self, model: InstalledModel) -> None:
         """Read every byte of a model again and say whether it is as it should be."""
 

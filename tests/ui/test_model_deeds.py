@@ -25,6 +25,7 @@ from studio.core.errors import StudioError
 from studio.core.paths import Paths
 from studio.models import InstalledModel, keep
 from studio.models.remote import Update
+from studio.models.shelves import open_store
 from studio.models.verify import FileReport, Report
 from studio.ui.app import build
 from studio.ui.panes.installed import InstalledView
@@ -32,6 +33,7 @@ from studio.ui.panes.models import ModelsPane
 from studio.ui.widgets.modellist import ModelList
 from studio.ui.window import Window
 from tests.engine import faults
+from tests.models.caches import FIRST, SECOND, files_of, put
 from tests.ui import hubs, things
 from tests.ui.conftest import begin, recipe
 from tests.ui.hubs import Stand, StandIn
@@ -237,6 +239,56 @@ def test_newer_versions_are_looked_for_when_asked_and_never_taken(
     link.answer("updates", ())
     until(qtbot, lambda: "newer version" not in said())
     assert any("newest" in message for message in notices(window))
+
+
+@pytest.fixture
+def two_versions(paths: Paths) -> Paths:
+    """A model from the hub of which two versions are here, before the window looks."""
+    folder = paths.models / faults.MODEL
+    card = (folder / "README.md").read_text("utf-8").replace("Fault", "Crane")
+    files = {**files_of(folder), "README.md": card.encode()}
+    put(paths.hub, "lake/cranes", files)
+    put(paths.hub, "lake/cranes", {**files, "notes.txt": b"newer"}, SECOND)
+    return paths
+
+
+def test_a_person_keeps_to_one_of_the_versions_here(
+    two_versions: Paths, window: Window, link: StandIn, qtbot: QtBot
+) -> None:
+    listed, button = find(window, ModelList, "model-list"), "versions-model"
+    assert not find(window, QPushButton, button).isVisible()  # of the owls there is one
+
+    def keep_to(model: str, revision: str) -> None:
+        # As the courier does, in a process of its own.
+        theirs = open_store(two_versions, window.studio.settings)
+        found = theirs.find(model)
+        assert found is not None
+        keep.keep_revision(theirs.notes.keep, found, revision)
+
+    link.acts.update(keep_revision=keep_to)
+
+    def pick_version(words: str) -> None:
+        click(qtbot, find(window, QPushButton, button))
+        menu = next(m for m in window.findChildren(QMenu, "versions") if m.isVisible())
+        action = next(a for a in menu.actions() if a.text() == words)
+        place = menu.actionGeometry(action).center()
+        QTest.mouseClick(menu, Qt.MouseButton.LeftButton, pos=place)
+
+    assert choose(listed, "lake/cranes").revision == SECOND
+    pick_version(f"Use version {FIRST[:7]}, and keep it")
+    until(qtbot, lambda: facts(window)["revision"] == f"{FIRST[:12]}, kept")
+    found = window.studio.store.find("lake/cranes")
+    assert found is not None
+    assert (found.revision, found.older) == (FIRST, (SECOND,))
+    pick_version("Use the newest again")
+    until(qtbot, lambda: facts(window)["revision"] == SECOND[:12])
+    pick_version(f"Keep this version ({SECOND[:7]})")
+    until(qtbot, lambda: facts(window)["revision"] == f"{SECOND[:12]}, kept")
+    assert [args for action, args in link.asked if action == "keep_revision"] == [
+        ("lake/cranes", FIRST),
+        ("lake/cranes", ""),
+        ("lake/cranes", SECOND),
+    ]
 
 
 def test_a_starter_model_stays(window: Window, link: StandIn, qtbot: QtBot) -> None:

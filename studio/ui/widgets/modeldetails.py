@@ -78,6 +78,7 @@ class ModelDetails(QFrame):
         for button in (self.remove, self.relocate):
             button.setVisible(not model.starter and not model.away)
         self.check.setVisible(not model.away)
+        self.versions.setVisible(bool(model.older or model.kept) and not model.away)
         self._newer.setVisible(model.id in newer)
         self.facts.show_rows(self._rows(entry))
         none = self.tr("This model came without a card.")
@@ -105,7 +106,13 @@ class ModelDetails(QFrame):
         self.check.setToolTip(self.tr("Read every byte again and compare it"))
         self.relocate = quiet("move-model", "move", self.tr("Move…"), self._offer_places)
         self.remove = quiet("remove-model", "trash-2", self.tr("Remove"), self._remove)
-        for button in (self.use, self.open_folder, self.check, self.relocate, self.remove):
+        self.versions = quiet(
+            "versions-model", "history", self.tr("Versions…"), self._offer_versions
+        )
+        self.versions.setToolTip(self.tr("Which of the versions here is used"))
+        for button in (
+            self.use, self.open_folder, self.check, self.relocate, self.versions, self.remove,
+        ):  # fmt: skip
             actions.addWidget(button)
         column.addLayout(actions)
         column.addWidget(self._working())
@@ -195,7 +202,7 @@ class ModelDetails(QFrame):
             Row("licence", self.tr("Licence"), licence),
             Row("source", self.tr("From"), source),
             Row("starter", self.tr("Came with"), starter if model.starter else ""),
-            Row("revision", self.tr("Revision"), model.revision[:12]),
+            Row("revision", self.tr("Revision"), self._revision_words(entry)),
             Row("size", self.tr("Size"), self._size_words(entry)),
             Row("name", self.tr("Name in recipes"), model.id),
             Row("path", self.tr("Folder"), str(model.path)),
@@ -208,6 +215,12 @@ class ModelDetails(QFrame):
             return size
         words = self.tr("{size}, of which {shared} are shared with other models")
         return words.format(size=size, shared=file_size(shared))
+
+    def _revision_words(self, entry: Entry) -> str:
+        revision = entry.model.revision[:12]
+        return (
+            self.tr("{revision}, kept").format(revision=revision) if entry.model.kept else revision
+        )
 
     def _used_words(self, entry: Entry) -> str:
         count = self._used.get(entry.model.id, 0)
@@ -308,6 +321,27 @@ class ModelDetails(QFrame):
         other.setObjectName("another-place")
         other.triggered.connect(lambda _on=False: self._choose_place(entry))
         menu.popup(self.relocate.mapToGlobal(self.relocate.rect().bottomLeft()))
+
+    def _offer_versions(self) -> None:
+        entry = self._entry
+        if entry is None:
+            return
+        model, menu = entry.model, QMenu(self)
+        menu.setObjectName("versions")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        offers = [
+            (revision, self.tr("Use version {revision}, and keep it")) for revision in model.older
+        ]
+        if model.kept:
+            offers.append(("", self.tr("Use the newest again")))
+        else:
+            offers.insert(0, (model.revision, self.tr("Keep this version ({revision})")))
+        for revision, words in offers:
+            action = menu.addAction(words.format(revision=revision[:7]))
+            action.triggered.connect(
+                lambda _on=False, revision=revision: self._deeds.keep_revision(model, revision)
+            )
+        menu.popup(self.versions.mapToGlobal(self.versions.rect().bottomLeft()))
 
     def _choose_place(self, entry: Entry) -> None:
         dialog = QFileDialog(self, self.tr("Move the model to"), str(Path.home()))
