@@ -15,6 +15,11 @@ _CHORD_LOW, _CHORD_HIGH = 50, 69
 _BASS_LOW = 34
 SLOW = 0.62
 """Seconds: beats longer than it are filled with broken chords."""
+_BROKEN = ("air", "minuet")
+_FLOWING = 0.4
+"""Kinds whose chords are broken at quicker beats too, and the seconds of those."""
+_MARCHED = ("march", "quickstep", "strathspey")
+"""Kinds with a chord on every beat, where others have one behind the bass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +61,19 @@ def melody(performance: Performance) -> tuple[Hit, ...]:
 
 
 def accompany(
-    performance: Performance, spans: Sequence[Span], beat_seconds: float, *, bass: bool
+    performance: Performance,
+    spans: Sequence[Span],
+    beat_seconds: float,
+    *,
+    bass: bool,
+    kind: str = "",
 ) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
-    """(chords, bass notes) under a tune; without `bass` the chords take its place on the beats."""
+    """(chords, bass notes) under a tune of some kind; without `bass` the chords take its place on
+    the beats."""
     if not spans:
         return (), ()
     starts = [span.onset for span in spans]
-    pattern = sorted(_pattern(performance, beat_seconds), key=lambda stroke: stroke.place)
+    pattern = sorted(_pattern(performance, beat_seconds, kind), key=lambda stroke: stroke.place)
     chords: list[Hit] = []
     basses: list[Hit] = []
     voicing: tuple[int, ...] = ()
@@ -81,6 +92,8 @@ def accompany(
                 low = _bass(span.chord, stroke.what == "fifth", low)
                 basses.append(Hit(onset, length, (low,), stroke.velocity))
                 continue
+            if stroke.what == "chord" and chords and chords[-1].onset == onset:
+                continue  # without a bass its place was taken by the same chord
             voicing = _voiced(span.chord, voicing)
             pitches = voicing
             if stroke.what.isdigit():
@@ -102,13 +115,13 @@ def _closing(performance: Performance) -> tuple[_Stroke, ...]:
     )
 
 
-def _pattern(performance: Performance, beat_seconds: float) -> tuple[_Stroke, ...]:
-    """How a player accompanies a bar of this metre at this speed."""
+def _pattern(performance: Performance, beat_seconds: float, kind: str) -> tuple[_Stroke, ...]:
+    """How a player accompanies a bar of this kind of tune, in this metre and at this speed."""
     metre, full = performance.metre, performance.metre.quarters
     beat = metre.beat
     beats = int(full / beat)
     pair = metre.compound or beats % 2 == 0
-    if beat_seconds > SLOW:
+    if beat_seconds > (_FLOWING if kind in _BROKEN else SLOW):
         parts = 3 if metre.compound else 2
         if not metre.compound and beat_seconds > 1.6 * SLOW and beat >= 2:
             parts = 4
@@ -123,6 +136,15 @@ def _pattern(performance: Performance, beat_seconds: float) -> tuple[_Stroke, ..
             strokes.append(_Stroke(place, order[(number - 1) % 4], full - place, velocity))
         return tuple(strokes)
     strokes = []
+    if kind in _MARCHED and pair:
+        # A chord with every step, the bass under the first and the middle one.
+        for number in range(beats):
+            if number % max(1, beats // 2) == 0:
+                what = "fifth" if number else "root"
+                strokes.append(_Stroke(beat * number, what, beat * Fraction(3, 4), 0.6))
+            velocity = 0.42 if number % 2 else 0.5
+            strokes.append(_Stroke(beat * number, "chord", beat / 2, velocity))
+        return tuple(strokes)
     if metre.compound:
         for number in range(beats):
             what = "fifth" if number % 2 else "root"

@@ -58,7 +58,8 @@ def arrange(tune: Tune, plan: Plan, seed: int) -> Arrangement:
     if plan.accompaniment != "none":
         spans = harmonise(performance)
         full = plan.accompaniment in ("full", "band")
-        chords, bass = accompany(performance, spans, 60.0 / tempo.bpm, bass=full)
+        beat = 60.0 / tempo.bpm
+        chords, bass = accompany(performance, spans, beat, bass=full, kind=plan.kind)
         for name, role, hits, pan, level in (
             (leader.chords, "Chords", chords, 0.28, _CHORDS_LEVEL),
             (leader.bass, "Bass", bass, 0.02, _BASS_LEVEL),

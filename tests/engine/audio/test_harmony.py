@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -83,14 +84,17 @@ def test_chords_have_names_and_notes() -> None:
 
 
 @pytest.mark.parametrize("text", ALL)
-@pytest.mark.parametrize("beat_seconds", [0.3, 0.7, 1.4])
-def test_accompaniments_fit_under_the_tune(text: str, beat_seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("beat_seconds", "kind"),
+    [(0.3, ""), (0.7, ""), (1.4, ""), (0.5, "air"), (0.5, "march"), (0.3, "strathspey")],
+)
+def test_accompaniments_fit_under_the_tune(text: str, beat_seconds: float, kind: str) -> None:
     performance = perform(parse(text))
     spans = harmonise(performance)
     # Without a gap, from the first whole bar to the end.
     assert all(a.onset + a.length <= b.onset for a, b in pairwise(spans))
     for bass in (True, False):
-        chords, basses = accompany(performance, spans, beat_seconds, bass=bass)
+        chords, basses = accompany(performance, spans, beat_seconds, bass=bass, kind=kind)
         assert chords
         assert bool(basses) == bass
         for hit in (*chords, *basses):
@@ -107,6 +111,22 @@ def test_accompaniments_fit_under_the_tune(text: str, beat_seconds: float) -> No
                 m.onset for m in performance.measures if m.length == performance.metre.quarters
             }
             assert starts <= {hit.onset for hit in basses}
+
+
+def test_kinds_of_tune_are_accompanied_in_their_own_manner() -> None:
+    text = "X:1\nM:4/4\nL:1/8\nK:G\n" + "GABc d2B2|c2A2 B4|" * 2
+    performance = perform(parse(text))
+    spans = harmonise(performance)
+    played = {
+        kind: accompany(performance, spans, 0.5, bass=True, kind=kind)
+        for kind in ("reel", "march", "air")
+    }
+    places = {k: sorted({h.onset % 4 for h in chords[:-1]}) for k, (chords, _) in played.items()}
+    assert places["reel"] == [1, 3], "behind the bass"
+    assert places["march"] == [0, 1, 2, 3], "with every step"
+    assert places["air"] == [Fraction(n, 2) for n in range(1, 8)], "broken"
+    alone, _ = accompany(performance, spans, 0.5, bass=False, kind="march")
+    assert len({hit.onset for hit in alone}) == len(alone), "no chord is struck twice at once"
 
 
 def test_pickups_are_not_accompanied() -> None:
