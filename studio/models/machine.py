@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 from studio.core.messages import DeviceReport
+from studio.core.speed import load
 from studio.models.remote import Machine
 
 _CPU = "CPUExecutionProvider"
+
+
+def timed(machine: Machine, cache: Path) -> Machine:
+    """The same with what an engine has measured of it by now. Reads a small file in `cache`."""
+    return replace(machine, speed=load(cache, machine.providers[0]))
 
 
 def machine_of(report: DeviceReport | None) -> Machine:

@@ -16,12 +16,11 @@ from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
 from studio.core.paths import Paths, resources
 from studio.core.settings import Settings
-from studio.core.speed import load
 from studio.models import catalogue, keep
 from studio.models.catalogue import PINS, Entry
 from studio.models.headers import parse_json
 from studio.models.keep import Report, Undo
-from studio.models.machine import machine_of
+from studio.models.machine import machine_of, timed
 from studio.models.net import Net, checked_endpoint
 from studio.models.pages import Pages
 from studio.models.remote import Account, Download, Found, Machine, ModelPage, Update, Variant
@@ -386,8 +385,8 @@ class Manager:
     def _equipped(self) -> tuple[Machine, tuple[FamilySpec, ...]]:
         with self._lock:
             machine, specs = self._machine or machine_of(None), self._specs
-        # It may have been measured since: the file is looked at whenever something is judged.
-        return replace(machine, speed=load(self.paths.cache, machine.providers[0])), specs
+        # It may have been measured since: that is looked at whenever something is judged.
+        return timed(machine, self.paths.cache), specs
 
     def _named(self, download: Download) -> Download:
         if download.state == "done" and not download.model:

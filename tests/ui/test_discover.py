@@ -16,6 +16,7 @@ from studio.core.family import KINDS
 from studio.core.licences import may_sell
 from studio.core.paths import Paths
 from studio.core.settings import SettingsFile
+from studio.core.speed import Speed, save
 from studio.engine.supervisor import Supervisor
 from studio.models.hub.query import Query
 from studio.models.remote import Account
@@ -97,6 +98,12 @@ def titles(view: DiscoverView) -> list[str]:
     return [str(rows.index(row, 0).data()) for row in range(rows.rowCount())]
 
 
+def everything_said(view: DiscoverView) -> str:
+    """How all that are listed would go here."""
+    found = (view.list.rows.found(row) for row in range(view.list.rows.rowCount()))
+    return " ".join(f.fit.sentence for f in found if f is not None and f.fit is not None)
+
+
 def search(qtbot: QtBot, view: DiscoverView, words: str) -> None:
     field = view.search.search
     field.setFocus()
@@ -138,6 +145,13 @@ def test_the_catalogue_is_there_and_nobody_was_asked(
         assert found.words
         assert found.fit is not None
         assert found.title in str(view.list.rows.index(row, 0).data(role))
+    # What an engine measures meanwhile is told as soon as it is looked at again.
+    assert "tokens a second" not in everything_said(view)
+    save(able.studio.paths.cache, "CPUExecutionProvider", Speed({"int4": 2e10}, 2e11))
+    able.show_page("library")
+    able.show_page("models")
+    until(qtbot, lambda: "tokens a second here" in everything_said(view))
+    assert "seconds for each step of a picture" in everything_said(view)
     # Narrowed by kind, and by what one may do with what one makes.
     click(qtbot, find(view, QPushButton, "find-audio"))
     shown = [view.list.rows.found(row) for row in range(view.list.rows.rowCount())]

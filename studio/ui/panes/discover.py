@@ -26,6 +26,7 @@ from studio.core.paths import Paths
 from studio.models import InstalledModel, Store
 from studio.models.catalogue import PINS, Pins, recommended
 from studio.models.hub.query import Query
+from studio.models.machine import timed
 from studio.models.remote import Download, Found, Machine
 from studio.ui import theme
 from studio.ui.icons import icon
@@ -64,7 +65,6 @@ class DiscoverView(QWidget):
         self._hub = studio.hub
         self._work = Background(self)
         self._catalogue: tuple[Found, ...] = ()
-        self._read_for: tuple[Machine, int] | None = None
         self._installed: Installed = {}
         self._asked = 0
         """The number of the search that is waited for; 0 for none."""
@@ -104,13 +104,12 @@ class DiscoverView(QWidget):
         """See again what suits this machine, and what is installed."""
         machine, specs = self._hub.machine, self._hub.specs
         self._work.run(partial(read_installed, self._studio.store), self._took_installed)
-        if self._read_for != (machine, len(specs)):
-            self._read_for = (machine, len(specs))
-            self._work.run(
-                partial(read_catalogue, machine, specs, self._studio.paths),
-                self._took_catalogue,
-                self._refused,
-            )
+        # Each time: an engine may have measured this computer meanwhile.
+        self._work.run(
+            partial(read_catalogue, machine, specs, self._studio.paths),
+            self._took_catalogue,
+            self._refused,
+        )
 
     def focus_first(self) -> None:
         """Take the focus."""
@@ -220,6 +219,8 @@ class DiscoverView(QWidget):
     # The catalogue and what is installed
 
     def _took_catalogue(self, found: Sequence[Found]) -> None:
+        if found and self._catalogue == tuple(found):
+            return
         self._catalogue = tuple(found)
         if not self.search.sought().on_hub:
             self._show_catalogue()
@@ -411,7 +412,7 @@ def read_catalogue(
     machine: Machine, specs: Sequence[FamilySpec], paths: Paths
 ) -> tuple[Found, ...]:
     """The catalogue with what suits this machine first. Reads files: for a worker."""
-    return recommended(machine, specs, Pins(paths.data / PINS))
+    return recommended(timed(machine, paths.cache), specs, Pins(paths.data / PINS))
 
 
 def read_installed(store: Store) -> list[InstalledModel]:
