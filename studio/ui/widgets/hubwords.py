@@ -40,11 +40,11 @@ def licence_chip(said: str) -> Chip:
     """Whether what one makes with it may be sold, in a word or two."""
     match licence(said).sell:
         case "yes":
-            return Chip(translate("Hub", "May be sold"), "good", "scale")
+            return Chip(translate("Hub", "Results may be sold"), "good", "scale")
         case "conditions":
-            return Chip(translate("Hub", "Sell with conditions"), "muted", "scale")
+            return Chip(translate("Hub", "Selling has conditions"), "muted", "scale")
         case "no":
-            return Chip(translate("Hub", "Not to be sold"), "warning", "scale")
+            return Chip(translate("Hub", "Results not for sale"), "warning", "scale")
         case "ask":
             return Chip(translate("Hub", "Licence unclear"), "muted", "scale")
 

@@ -155,7 +155,7 @@ class SearchBar(QWidget):
             self._kinds.addButton(button)
             row.addWidget(button)
         self._kinds.buttonClicked.connect(self._tell)
-        self.sell = QPushButton(self.tr("May be sold"))
+        self.sell = QPushButton(self.tr("Results may be sold"))
         self.sell.setObjectName("find-sell")
         self.sell.setProperty("kind", "chip")
         self.sell.setCheckable(True)
