@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import re
 import tempfile
@@ -11,7 +10,7 @@ from pathlib import Path
 from studio.cli.errand import Made
 from studio.core.errors import StudioError
 from studio.core.family import FamilySpec
-from studio.core.files import write_atomic
+from studio.core.files import cannot_write, write_atomic
 from studio.core.messages import Output
 
 MAX_INPUT = 256 << 20
@@ -55,14 +54,7 @@ def check_destination(out: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        reason = (
-            "it is read-only or not yours"
-            if error.errno in (errno.EPERM, errno.EACCES, errno.EROFS)
-            else error.strerror
-        )
-        raise StudioError(
-            f"Nothing can be written in {folder}: {reason}.", "Choose another."
-        ) from None
+        raise cannot_write(folder / "the result" if out == folder else out, error) from None
 
 
 def check_suffix(out: Path, spec: FamilySpec) -> None:

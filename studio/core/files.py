@@ -83,14 +83,26 @@ def cannot_write(path: Path, error: OSError) -> StudioError:
     )
 
 
+def of_disk(error: BaseException) -> StudioError | None:
+    """What a person is told where a disk is full or may not be written to, which is no fault of
+    the program; None for anything else. `error` knows the file, or nobody does."""
+    if not isinstance(error, OSError):
+        return None
+    allowed = error.errno != errno.EROFS and not isinstance(error, PermissionError)
+    if error.errno not in FULL and allowed:
+        return None
+    if error.filename:
+        return cannot_write(Path(os.fsdecode(error.filename)), error)
+    if allowed:
+        return StudioError("The disk is full.", "Make room, or choose another folder.")
+    return StudioError("Writing is not allowed here.", "Choose another folder.")
+
+
 def from_system(error: OSError) -> StudioError:
     """What a person is told of an error that nobody foresaw where it came from."""
-    if error.errno in FULL or error.errno == errno.EROFS or isinstance(error, PermissionError):
-        if error.filename:
-            return cannot_write(Path(os.fsdecode(error.filename)), error)
-        if error.errno in FULL:
-            return StudioError("The disk is full.", "Make room, or choose another folder.")
-        return StudioError("Writing is not allowed here.", "Choose another folder.")
+    known = of_disk(error)
+    if known is not None:
+        return known
     where = f" ({error.filename})" if error.filename else ""
     return StudioError(
         f"The system says: {error.strerror or error}{where}.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import queue
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from studio.core.errors import StudioError
 from studio.core.family import Kind
-from studio.core.files import FULL, from_system
+from studio.core.files import of_disk
 from studio.core.messages import (
     Answer,
     Cancel,
@@ -179,10 +178,8 @@ def explain(error: BaseException) -> Failed:
             " close other programs.",
             detail,
         )
-    if isinstance(error, OSError) and (
-        error.errno in {*FULL, errno.EROFS} or isinstance(error, PermissionError)
-    ):
-        said = from_system(error)
+    said = of_disk(error)
+    if said is not None:
         return Failed(said.message, said.hint, detail)
     return Failed(
         "Something went wrong while making this.",
