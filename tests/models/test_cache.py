@@ -517,10 +517,9 @@ def test_caches_hold_folders_that_say_what_they_are(tmp_path: Path, hub: Path) -
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=60))
-def test_a_damaged_memory_is_no_matter(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes
-) -> None:
-    folder = tmp_path_factory.mktemp("memory")
+def test_a_damaged_memory_is_no_matter(held: Path, data: bytes) -> None:
+    folder = held / "memory"
+    folder.mkdir(exist_ok=True)
     (folder / remembered.FILE).write_bytes(data)
     assert Store([folder / "own"], memory=folder).installed() == []
     (folder / "notes.json").write_bytes(data)

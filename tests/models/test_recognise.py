@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -396,13 +395,13 @@ header = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(value=header, tail=st.binary(max_size=20))
-def test_hostile_headers_are_told(value: object, tail: bytes) -> None:
+def test_hostile_headers_are_told(held: Path, value: object, tail: bytes) -> None:
     raw = json.dumps(value).encode()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.safetensors"
-        path.write_bytes(struct.pack("<Q", len(raw)) + raw + tail)
-        with pytest.raises(StudioError):
-            recognise(path)
+    path = held / "a.safetensors"
+    path.write_bytes(struct.pack("<Q", len(raw)) + raw + tail)
+    with pytest.raises(StudioError):
+        recognise(path)
+    path.unlink()
 
 
 @settings(max_examples=150, deadline=None)
@@ -418,14 +417,17 @@ def test_hostile_headers_are_told(value: object, tail: bytes) -> None:
         ]
     ),
 )
-def test_hostile_configurations_are_told(value: object, name: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / name).write_text(json.dumps(value))
-        makers.onnx(Path(folder) / "m.onnx")
-        makers.safetensors(Path(folder) / "m.safetensors", {"w": (4,)})
-        with pytest.raises(StudioError) as raised:
-            recognise(Path(folder))
-        assert raised.value.hint
+def test_hostile_configurations_are_told(held: Path, value: object, name: str) -> None:
+    folder = held / "hostile"
+    folder.mkdir(exist_ok=True)
+    if not (folder / "m.onnx").exists():
+        makers.onnx(folder / "m.onnx")
+        makers.safetensors(folder / "m.safetensors", {"w": (4,)})
+    (folder / name).write_text(json.dumps(value))
+    with pytest.raises(StudioError) as raised:
+        recognise(folder)
+    assert raised.value.hint
+    (folder / name).unlink()
 
 
 @pytest.mark.parametrize(

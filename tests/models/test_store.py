@@ -6,7 +6,6 @@ import json
 import os
 import struct
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -52,6 +51,17 @@ def language_model(folder: Path, card: str = "") -> Path:
     (folder / "model.onnx").write_bytes(ONNX)
     (folder / "README.md").write_text(card, "utf-8")
     return folder
+
+
+def once(folder: Path) -> Path:
+    """The same, made where it is not there yet: for many examples of hypothesis."""
+    return folder if folder.exists() else language_model(folder)
+
+
+def fresh(path: Path, data: bytes) -> None:
+    """Write a file anew: a file system may take milliseconds to cut off what was there."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
 
 
 def diffusion_model(folder: Path) -> Path:
@@ -204,11 +214,12 @@ def test_a_pipeline_without_one_of_its_parts_is_told(own: Path) -> None:
 
 @pytest.mark.parametrize("layout", ["transformers", "diffusers"])
 def test_weights_that_another_program_has_packed_fit_nobody(own: Path, layout: str) -> None:
-    make = {
-        "transformers": lambda f: makers.transformers(f, "llama", "LlamaForCausalLM"),
-        "diffusers": lambda f: makers.diffusers(f, onnx_parts=False),
-    }[layout]
-    plain, packed = make(own / "plain"), make(own / "packed")
+    plain, packed = own / "plain", own / "packed"
+    for folder in (plain, packed):
+        if layout == "diffusers":
+            makers.diffusers(folder, onnx_parts=False)
+        else:
+            makers.transformers(folder, "llama", "LlamaForCausalLM")
     path = packed / ("unet" if layout == "diffusers" else "") / "config.json"
     method = {"quant_method": "awq", "bits": 4}
     path.write_text(json.dumps({**json.loads(path.read_bytes()), "quantization_config": method}))
@@ -289,14 +300,13 @@ pieces = st.sampled_from(
 @example(text="---\nlicense: 2026-13-45\n---\n")
 @example(text="---\nlicense: " + "9" * 5_000 + "\n---\n")
 @example(text="---\na: &a [x]\nb: &b [*a, *a]\ntags: [*b, *b]\n---\n")
-def test_broken_cards_never_raise(text: str) -> None:
+def test_broken_cards_never_raise(held: Path, text: str) -> None:
     card = Card.parse(text)
     assert all(isinstance(tag, str) for tag in card.tags)
     card.title.encode()
-    with tempfile.TemporaryDirectory() as folder:
-        model = language_model(Path(folder) / "one")
-        (model / "README.md").write_bytes(text.encode("utf-8", "surrogatepass"))
-        assert len(Store([Path(folder)]).installed()) == 1
+    model = once(held / "cards" / "one")
+    fresh(model / "README.md", text.encode("utf-8", "surrogatepass"))
+    assert len(Store([held / "cards"]).installed()) == 1
 
 
 @settings(max_examples=200, deadline=None)
@@ -313,11 +323,14 @@ def test_broken_cards_never_raise(text: str) -> None:
         ]
     ),
 )
-def test_foreign_files_never_raise(data: bytes, name: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        model = language_model(Path(folder) / "one")
-        (model / name).write_bytes(data)
-        assert len(Store([Path(folder)]).installed()) == 1
+def test_foreign_files_never_raise(held: Path, data: bytes, name: str) -> None:
+    model = once(held / "foreign" / "one")
+    before = (model / name).read_bytes() if (model / name).exists() else None
+    fresh(model / name, data)
+    assert len(Store([held / "foreign"]).installed()) == 1
+    (model / name).unlink()
+    if before is not None:
+        (model / name).write_bytes(before)
 
 
 @settings(max_examples=150, deadline=None)
@@ -333,9 +346,8 @@ def test_foreign_files_never_raise(data: bytes, name: str) -> None:
         max_leaves=9,
     )
 )
-def test_odd_configurations_never_raise(value: object) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("genai_config.json", "model_index.json"):
-            model = language_model(Path(folder) / name.partition(".")[0])
-            (model / name).write_text(json.dumps(value))
-        assert len(Store([Path(folder)]).installed()) == 2
+def test_odd_configurations_never_raise(held: Path, value: object) -> None:
+    for name in ("genai_config.json", "model_index.json"):
+        model = once(held / "odd" / name.partition(".")[0])
+        fresh(model / name, json.dumps(value).encode())
+    assert len(Store([held / "odd"]).installed()) == 2
