@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from studio.core.errors import StudioError
 from studio.core.messages import DeviceReport, Probed
 from studio.core.recipe import DeviceChoice
+from studio.core.sizes import size_words
 from studio.engine.gpus import Gpu, find_gpu, processor
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def report() -> DeviceReport:
         # The card is there and still cannot be used: then the reason is what helps.
         return DeviceReport(usable, processor(), gpu if isinstance(gpu, str) else fault(CUDA))
     if isinstance(gpu, Gpu):
-        detail = f"{gpu.memory / 2**30:.0f} GiB"
+        detail = size_words(gpu.memory)
         return DeviceReport(usable, gpu.name, detail, gpu.memory)
     return DeviceReport(usable, next(b.label for b in BACKENDS if b.provider == usable[0]))
 

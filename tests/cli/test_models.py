@@ -51,7 +51,7 @@ def test_from_the_search_to_the_undo(online: Triptych, hub: Hub, tmp_path: Path)
     told = online("models", "info", "a/story")
     assert told.code == 0, told.err
     assert "You may sell what you make with it." in told.out
-    assert "MiB" in told.out
+    assert "MB" in told.out
     got = online("models", "get", "a/story", "--json")
     assert got.code == 0, got.err
     assert got.json["model"] == "a/story"
@@ -193,7 +193,7 @@ def test_on_a_terminal_remove_asks(online: Triptych, hub: Hub, tmp_path: Path) -
         os.close(ours)
         os.close(theirs)
         assert done.returncode == 0, done.stderr
-        assert "Remove “a/story” (8 MiB)?" in done.stderr
+        assert "Remove “a/story” (8.5 MB)?" in done.stderr
         assert (json.loads(done.stdout)["removed"] == "a/story") is gone
 
 

@@ -520,9 +520,10 @@ def test_caches_hold_folders_that_say_what_they_are(tmp_path: Path, hub: Path) -
 def test_a_damaged_memory_is_no_matter(held: Path, data: bytes) -> None:
     folder = held / "memory"
     folder.mkdir(exist_ok=True)
-    (folder / remembered.FILE).write_bytes(data)
+    for name in (remembered.FILE, "notes.json"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).write_bytes(data)
     assert Store([folder / "own"], memory=folder).installed() == []
-    (folder / "notes.json").write_bytes(data)
     assert Notes(folder / "notes.json").last_used("a") == ""
 
 
