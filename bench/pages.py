@@ -22,7 +22,8 @@ HEAD = (
     " to date. Each figure stands beside its peer's from the same run, at the same number of"
     " threads (one, unless it says otherwise). A ratio above 1 means that Triptych is faster."
     " Models have the published shapes and random weights: speed does not depend on what the"
-    " weights say.\n"
+    " weights say. The parts “texts” and “tunes” are no speeds: there the starter models are judged"
+    " by what a person gets from them, beside what people wrote.\n"
 )
 
 

@@ -336,7 +336,7 @@ def main() -> None:
     report.figure(f"{name}: loudness, the loudest", "LUFS", loud.max(), "-16")
     report.figure(f"{name}: true peak, the highest", "dBTP", peak.max(), "below 0")
     report.figure(f"{name}: constant part, the largest", "%", 100 * constant.max(), "0")
-    report.figure(f"{name}: clicks in all tunes", "", spikes.sum(), "0")
+    report.figure(f"{name}: clicks in all tunes", "", int(spikes.sum()), "0")
     report.figure(f"{name}: sides against the middle, median", "dB", float(np.median(width)))
     report.figure(f"{name}: sides against the middle, narrowest", "dB", width.min())
     report.figure(f"{name}: time for a tune, median", "s", float(np.median(times)))
