@@ -12,6 +12,7 @@ import contextlib
 import io
 import logging
 import os
+import signal
 import re
 import socket
 import sys
@@ -59,6 +60,8 @@ def main(conn: Connection, source: Path, folder: Path, precision: str, provider:
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # Ctrl+C in a terminal reaches this process as well; whoever asked for the build decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     socket.has_ipv6 = False  # urllib3 would open a socket on import, to try it
     threading.Thread(target=_leave_with, args=(conn,), daemon=True).start()
     from tqdm import tqdm
