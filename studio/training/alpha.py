@@ -24,6 +24,8 @@ BARRIER, PAPER = 0.6, 0.92
 """The darkest channel, from -1 to 1, up to which a pixel is no white, and from which it is."""
 STEPS = 80
 """How far a way out is followed, in pixels of half size."""
+HOLE, SOLID = 0.2, 0.5
+"""Opacity of enclosed white up to which it is a hole, and from which it is a part of the thing."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,26 @@ class AlphaNet(nn.Module):
         self.leave = nn.Conv2d(2 * widths[0], 4, 3, padding=1)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        return self._logits(pictures, surrounded(pictures))
+
+    def opacity(self, pictures: Tensor) -> Tensor:
+        """How opaque each pixel is, (n, 1, h, w) from 0 to 1, decided for white without a way out.
+
+        Whether that is a hole or a white part cannot always be told, and half of each is never
+        right: from HOLE on it counts as more opaque, from SOLID on as wholly so.
+        """
+        white = surrounded(pictures)
+        found = self._logits(pictures, white).sigmoid()
+        within = functional.interpolate(
+            white[:, 1:], scale_factor=2, mode="bilinear", align_corners=False
+        )
+        decided = ((found - HOLE) / (SOLID - HOLE)).clamp(0, 1)
+        return torch.maximum(found, within * decided)
+
+    def _logits(self, pictures: Tensor, white: Tensor) -> Tensor:
         seen: list[Tensor] = []
         fine = self.enter(pictures)
-        x = torch.cat([fine, surrounded(pictures)], dim=1)
+        x = torch.cat([fine, white], dim=1)
         for level, stage in enumerate(self.down):
             x = stage(functional.max_pool2d(x, 2) if level else x)
             seen.append(x)
@@ -206,7 +225,7 @@ class AlphaTrainee:
         for name, seen in (("", pictures), (", decoded", decoded)):
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 parts = [
-                    self.model(as_input(seen[i : i + 32])).float().sigmoid()[:, 0].numpy()
+                    self.model.opacity(as_input(seen[i : i + 32])).float()[:, 0].numpy()
                     for i in range(0, len(seen), 32)
                 ]
             found = agreement(np.concatenate(parts), alpha)

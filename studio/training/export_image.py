@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
     from transformers import CLIPTextModel
 
+    from studio.training.alpha import AlphaNet
+
 OPSET = 18
 SMALL_FROM = 1024
 """Weights with at least so many values are stored as int8 and widened when the graph is loaded."""
@@ -275,13 +277,13 @@ def export_vae(
     )  # fmt: skip
 
 
-def export_alpha(model: torch.nn.Module, folder: Path, size: int, channels: Sequence[int]) -> float:
+def export_alpha(model: AlphaNet, folder: Path, size: int, channels: Sequence[int]) -> float:
     """sample (batch, 3, h, w) in [-1, 1] -> alpha (batch, 1, h, w) in [0, 1]; each level of the
     U-Net, whose ``channels`` are told, halves height and width, the first one as well."""
     import torch
 
     def call(sample: torch.Tensor) -> Any:
-        return model(sample).sigmoid()
+        return model.opacity(sample)
 
     generator = torch.Generator().manual_seed(0)
     picture = torch.rand(1, 3, size, size, generator=generator) * 2 - 1

@@ -187,6 +187,21 @@ def test_white_within_has_no_way_out_unless_there_is_a_gap() -> None:
     assert (reached[12, 12], enclosed[12, 12]) == (1, 0)
 
 
+def test_enclosed_white_is_decided_and_other_opacity_left() -> None:
+    net = alpha.AlphaNet(alpha.AlphaConfig(channels=(4, 8))).eval()
+    picture = torch.ones(1, 3, 48, 48)
+    picture[..., 10:38, 10:38] = -1
+    picture[..., 14:34, 14:34] = 1
+    with torch.no_grad():
+        for wanted, decided in ((0.1, 0.1), (0.35, 0.5), (0.6, 1.0)):
+            for name, parameter in net.leave.named_parameters():
+                parameter.fill_(float(torch.tensor(wanted).logit()) if name == "bias" else 0.0)
+            found = net.opacity(picture)[0, 0]
+            assert float(found[24, 24]) == pytest.approx(decided, abs=1e-3)
+            assert float(found[2, 2]) == pytest.approx(wanted, abs=1e-3)
+            assert float(found[12, 12]) == pytest.approx(wanted, abs=1e-3)
+
+
 def test_spoiled_pictures_and_their_opacity_stay_together() -> None:
     trainee = an_alpha()
     for step in range(12):
