@@ -12,8 +12,8 @@ import contextlib
 import io
 import logging
 import os
-import signal
 import re
+import signal
 import socket
 import sys
 import threading
