@@ -108,9 +108,9 @@ class AlphaNet(nn.Module):
         """
         white = surrounded(pictures)
         found = self._logits(pictures, white).sigmoid()
-        within = functional.interpolate(
-            white[:, 1:], scale_factor=2, mode="bilinear", align_corners=False
-        )
+        # A little beyond, where the white goes over into the line around it.
+        near = functional.max_pool2d(white[:, 1:], 3, stride=1, padding=1) * (1 - white[:, :1])
+        within = functional.interpolate(near, scale_factor=2, mode="bilinear", align_corners=False)
         decided = ((found - HOLE) / (SOLID - HOLE)).clamp(0, 1)
         return torch.maximum(found, within * decided)
 

@@ -199,7 +199,7 @@ def test_enclosed_white_is_decided_and_other_opacity_left() -> None:
             found = net.opacity(picture)[0, 0]
             assert float(found[24, 24]) == pytest.approx(decided, abs=1e-3)
             assert float(found[2, 2]) == pytest.approx(wanted, abs=1e-3)
-            assert float(found[12, 12]) == pytest.approx(wanted, abs=1e-3)
+            assert float(found[10, 10]) == pytest.approx(wanted, abs=1e-3)
 
 
 def test_spoiled_pictures_and_their_opacity_stay_together() -> None:
