@@ -108,16 +108,12 @@ def stage(
     usual = "-".join(part for part in (plan.id, variant) if part)
     folder = models / ADDING / uuid.uuid4().hex / (name or usual)
     lock = FileLock(folder.parent.with_suffix(".lock"))
+    title = name or (f"{plan.title} ({variant})" if variant else "")
+    staged = Staged(plan, chosen, folder, models, name or usual, title, lock)
     try:
         folder.parent.parent.mkdir(parents=True, exist_ok=True)
         lock.take()
         folder.mkdir(parents=True)
-    except OSError as error:
-        lock.free()
-        raise cannot_write(folder, error) from error
-    title = name or (f"{plan.title} ({variant})" if variant else "")
-    staged = Staged(plan, chosen, folder, models, name or usual, title, lock)
-    try:
         _bring(plan.files, folder, told, cancelled)
         _write_texts(staged)
     except OSError as error:
