@@ -113,9 +113,10 @@ def test_shipped_grooves_have_a_pulse(seed: int) -> None:
     for name, groove in drums.grooves().items():
         if name.startswith("fill"):
             continue
-        bar = groove.bar(Random(seed), None, drums.SHARPNESS)
-        assert bar, name
-        assert all(0 <= step < groove.steps for step, _ in bar)
+        chance = Random(seed)
+        bars = [groove.bar(chance, None, drums.SHARPNESS) for _ in range(4)]
+        assert any(bars), name  # one may rest now and then
+        assert all(0 <= step < groove.steps for bar in bars for step, _ in bar)
         assert all(0.0 < chance < 1.0 for row in groove.strike["kick"] for chance in row)
 
 
