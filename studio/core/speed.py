@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import math
 import os
@@ -62,10 +61,12 @@ def save(folder: Path, provider: str, speed: Speed) -> None:
 
 def _of(provider: str) -> dict[str, str | int]:
     """What a measurement holds for."""
+    from importlib import metadata  # a tenth of the window's start, which does not need it
+
     runtime = ""
     for name in _RUNTIMES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            runtime = runtime or importlib.metadata.version(name)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            runtime = runtime or metadata.version(name)
     return {
         "machine": platform.node(),
         "cores": os.cpu_count() or 1,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
 
 from studio.core.family import Kind
 from studio.core.messages import Answer, Order
 from studio.core.process import Child, Died
-from studio.engine import host
 from studio.engine.registry import FAMILIES, Entry
 
 __all__ = ["Died", "Heard", "Supervisor"]
@@ -26,7 +26,7 @@ class Supervisor:
     ) -> None:
         self.lane = lane
         self._entries = tuple(entries)
-        self._child = Child(host.main, lane, hear)
+        self._child = Child(_serve, lane, hear)
 
     def start(self) -> None:
         """Spawn the engine; it says Hello when it stands."""
@@ -47,3 +47,10 @@ class Supervisor:
     @property
     def pid(self) -> int | None:
         return self._child.pid
+
+
+def _serve(conn: Connection, lane: Kind, entries: Sequence[Entry]) -> None:
+    """What the engine process runs. The window would stand later for importing that as well."""
+    from studio.engine import host
+
+    host.main(conn, lane, entries)
