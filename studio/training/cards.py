@@ -224,8 +224,8 @@ QUICK = Card(
         "steps do not make it better. Weights are stored as int8 and computed in float32."
     ),
     limits=(
-        "Those of the sketch model, and a little less detail. A negative prompt does nothing, since "
-        "there is no guidance."
+        "Those of the sketch model, and a little less detail. A negative prompt does nothing, "
+        "since there is no guidance."
     ),
     credits=SKETCH_CREDITS,
     parameters={"num_inference_steps": 4, "guidance_scale": 1.0},
