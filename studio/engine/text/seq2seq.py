@@ -24,7 +24,7 @@ from studio.engine.text.page import Page
 if TYPE_CHECKING:
     from studio.engine.workbench import Workbench
 
-_USUAL = {"temperature": 0.0, "repetition_penalty": 1.1}
+_USUAL = {"temperature": 0.0}
 """Where one text is to be made of another, the most probable word is mostly the right one."""
 
 SPEC = FamilySpec(

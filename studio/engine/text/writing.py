@@ -57,7 +57,7 @@ SAMPLING = (
     Number(
         name="repetition_penalty",
         label="Repetition penalty",
-        default=1.05,
+        default=1.1,
         minimum=1,
         maximum=2,
         step=0.01,
