@@ -31,14 +31,14 @@ STORY_NOTE = (
 )
 MINUTES = {
     "music": 18.0,
-    "image": 120.0,
-    "quick": 40.0,
+    "image": 200.0,
+    "quick": 57.0,
     "text": 140.0,
     "voice": 80.0,
     "spelling": 6.0,
     "drums": 0.0,
 }
-IMAGE_SHARES = {"autoencoder": 0.13, "unet": 0.34, "decoder": 0.3, "alpha": 0.23}
+IMAGE_SHARES = {"autoencoder": 0.08, "unet": 0.63, "decoder": 0.18, "alpha": 0.11}
 """Parts of the image model's time, by what is trained; together 1."""
 
 
