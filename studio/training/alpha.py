@@ -8,8 +8,7 @@ things, whose edges are not as clean, and white parts within a thing from the wh
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.training.autoencoder import Pixels, as_input
+from studio.training.learner import Learner
 
 GROUPS = 4
 BARRIER, PAPER = 0.6, 0.92
@@ -144,7 +144,7 @@ def blurred(pictures: Tensor, amount: Tensor) -> Tensor:
     return torch.lerp(pictures, functional.avg_pool2d(wide, 3, stride=1), amount)
 
 
-class AlphaTrainee:
+class AlphaTrainee(Learner):
     """Trains the U-Net on pictures on white and their alpha channels."""
 
     def __init__(
@@ -212,11 +212,7 @@ class AlphaTrainee:
         logits = logits.float()
         loss = functional.binary_cross_entropy_with_logits(logits, wanted)
         loss = loss + (logits.sigmoid() - wanted).abs().mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        return float(loss.detach())
+        return self.descend(loss)
 
     def evaluate(self) -> dict[str, float]:
         """`agreement` on held-out pictures, as they are and decoded."""
@@ -231,21 +227,6 @@ class AlphaTrainee:
             found = agreement(np.concatenate(parts), alpha)
             figures |= {f"{k}{name}": v for k, v in found.items()}
         return figures
-
-    def state(self) -> dict[str, Any]:
-        """Weights, moments and configuration."""
-        return {
-            "config": asdict(self.config),
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Put a saved state back; raises ValueError when it belongs to another configuration."""
-        if state["config"] != asdict(self.config):
-            raise ValueError("the checkpoint belongs to another configuration")
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def agreement(found: npt.NDArray[np.float32], wanted: Pixels) -> dict[str, float]:

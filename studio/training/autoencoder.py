@@ -6,11 +6,13 @@ small Kullback-Leibler term as in Rombach et al. 2022 (https://arxiv.org/abs/211
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from studio.training.learner import Learner
 
 if TYPE_CHECKING:
     import torch
@@ -61,7 +63,7 @@ def as_input(pixels: Pixels) -> torch.Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-class AutoencoderTrainee:
+class AutoencoderTrainee(Learner):
     """Trains the autoencoder on pictures drawn with equal chance, half of them mirrored."""
 
     def __init__(self, config: AutoencoderConfig, train: Pixels, held_out: Pixels) -> None:
@@ -118,11 +120,7 @@ class AutoencoderTrainee:
         shape = (len(chosen), self.config.latent_channels, side, side)
         noise = torch.from_numpy(chance.standard_normal(shape, dtype=np.float32))
         loss = self.loss(batch, noise)
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        return float(loss.detach())
+        return self.descend(loss)
 
     def evaluate(self) -> dict[str, float]:
         """Mean peak signal-to-noise ratio of held-out pictures in dB, coded by their latent
@@ -137,21 +135,6 @@ class AutoencoderTrainee:
                 restored.append(self.model.decode(mean).sample.float().clamp(-1, 1))
         error = ((torch.cat(restored) - as_input(self.held_out)) / 2).square().mean(dim=(1, 2, 3))
         return {"psnr dB": float((-10 * error.log10()).mean())}
-
-    def state(self) -> dict[str, Any]:
-        """Weights, moments and configuration."""
-        return {
-            "config": asdict(self.config),
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Put a saved state back; raises ValueError when it belongs to another configuration."""
-        if state["config"] != asdict(self.config):
-            raise ValueError("the checkpoint belongs to another configuration")
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def encode_all(model: AutoencoderKL, pixels: Pixels, batch: int = 64) -> npt.NDArray[np.float32]:

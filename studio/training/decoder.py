@@ -8,7 +8,7 @@ adds what is missing to the enlarged old picture; all of it is then trained toge
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.training.autoencoder import Pixels, as_input
+from studio.training.learner import Learner
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -102,7 +103,7 @@ def slopes(pictures: Tensor) -> tuple[Tensor, Tensor]:
     return pictures[..., 1:] - pictures[..., :-1], pictures[..., 1:, :] - pictures[..., :-1, :]
 
 
-class DecoderTrainee:
+class DecoderTrainee(Learner):
     """Trains the decoder on large pictures and the latents of the small ones."""
 
     def __init__(
@@ -141,8 +142,9 @@ class DecoderTrainee:
         edges = sum(
             (a - b).abs().mean() for a, b in zip(slopes(drawn), slopes(wanted), strict=True)
         )
-        total: Tensor = (drawn - wanted).abs().mean() + edges
-        return total + self.config.structure * (1 - similarity(drawn, wanted))
+        likeness_lost = self.config.structure * (1 - similarity(drawn, wanted))
+        total: Tensor = (drawn - wanted).abs().mean() + edges + likeness_lost
+        return total
 
     def train_step(self, step: int, done: float) -> float:
         """One optimizer step on a batch that depends on seed and step alone."""
@@ -157,11 +159,7 @@ class DecoderTrainee:
         amount *= config.noise * self.deviation
         noisy = clean + amount * chance.standard_normal(clean.shape, dtype=np.float32)
         loss = self.loss(torch.from_numpy(noisy), as_input(self.pictures[chosen]))
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        return float(loss.detach())
+        return self.descend(loss)
 
     def decode(self, latents: Latents, batch: int = 32) -> Tensor:
         """Pictures of latents, in [-1, 1]."""
@@ -185,21 +183,6 @@ class DecoderTrainee:
         ).clamp(-1, 1)
         enlarged = likeness(large, as_input(self.held_out))
         return self.evaluate() | {f"{k} of enlarging": v for k, v in enlarged.items()}
-
-    def state(self) -> dict[str, Any]:
-        """Weights, moments and configuration."""
-        return {
-            "config": asdict(self.config),
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Put a saved state back; raises ValueError when it belongs to another configuration."""
-        if state["config"] != asdict(self.config):
-            raise ValueError("the checkpoint belongs to another configuration")
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def likeness(drawn: Tensor, wanted: Tensor) -> dict[str, float]:
